@@ -1,0 +1,1 @@
+"""What the robot hand is told: states, limits, watchdog."""

@@ -1,0 +1,170 @@
+"""Rigid-body and camera mathematics shared by every room.
+
+Frames are named in variables as ``a_from_b``: the transform that takes coordinates in frame b to
+coordinates in frame a. Camera frames are optical (REP-103: z forward, x right, y down).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rejshand_ros.errors import InputError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RigidTransform:
+    """A pose or a change of frame.
+
+    Attributes:
+        rotation: (3, 3) rotation matrix.
+        translation: (3,) metres.
+    """
+
+    rotation: Array = field(default_factory=lambda: np.eye(3))
+    translation: Array = field(default_factory=lambda: np.zeros(3))
+
+    def apply(self, points: ArrayLike) -> Array:
+        """Transform points of shape (..., 3), metres."""
+        return np.asarray(points, float) @ self.rotation.T + self.translation
+
+    def inverse(self) -> RigidTransform:
+        """The transform the other way."""
+        return RigidTransform(self.rotation.T, -self.rotation.T @ self.translation)
+
+    def __matmul__(self, other: RigidTransform) -> RigidTransform:
+        """Chain: ``(a_from_b @ b_from_c)`` is ``a_from_c``."""
+        return RigidTransform(
+            self.rotation @ other.rotation, self.rotation @ other.translation + self.translation
+        )
+
+
+@dataclass(frozen=True)
+class PinholeCamera:
+    """Intrinsics of a camera, as in sensor_msgs/CameraInfo.
+
+    Attributes:
+        width: Image width, pixels.
+        height: Image height, pixels.
+        matrix: (3, 3) K of the distorted image, pixels.
+        distortion: (n,) OpenCV coefficients; empty for none.
+        assumed: True where no calibration was given and a field of view was assumed.
+    """
+
+    width: int
+    height: int
+    matrix: Array
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
+    assumed: bool = False
+
+    @classmethod
+    def from_field_of_view(
+        cls, width: int, height: int, horizontal_fov_deg: float = 60.0, *, assumed: bool = True
+    ) -> PinholeCamera:
+        """A distortion-free camera with square pixels and the principal point in the middle."""
+        if not 1.0 < horizontal_fov_deg < 179.0:
+            raise InputError(f"field of view {horizontal_fov_deg} deg is outside 1..179")
+        focal = 0.5 * width / np.tan(np.radians(horizontal_fov_deg) / 2.0)
+        matrix = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+        return cls(width, height, matrix, assumed=assumed)
+
+    def project(self, points: ArrayLike) -> Array:
+        """Pixels (..., 2) of points (..., 3) in camera axes, metres; ignores distortion."""
+        homogeneous = np.asarray(points, float) @ self.matrix.T
+        return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:])
+
+    def rays(self, pixels: ArrayLike) -> Array:
+        """Directions (..., 3) with z = 1 through pixels (..., 2); ignores distortion."""
+        pixels = np.asarray(pixels, float)
+        ones = np.ones((*pixels.shape[:-1], 1))
+        return np.concatenate([pixels, ones], axis=-1) @ np.linalg.inv(self.matrix).T
+
+
+def rotation_from_vector(vector: ArrayLike) -> Array:
+    """Rotation matrices (..., 3, 3) from axis-angle vectors (..., 3), radians (Rodrigues)."""
+    v = np.asarray(vector, float)
+    angle = np.linalg.norm(v, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(v, -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*v.shape[:-1], 3, 3)
+    # sinc keeps the series exact through the zero angle.
+    first = np.sinc(angle / np.pi)
+    second = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    return np.asarray(np.eye(3) + first * cross + second * (cross @ cross))
+
+
+def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
+    """The smallest rotation (3, 3) that takes direction a (3,) onto direction b (3,)."""
+    a = np.asarray(a, float) / np.linalg.norm(a)
+    b = np.asarray(b, float) / np.linalg.norm(b)
+    axis = np.cross(a, b)
+    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    if sine < 1e-12:
+        if cosine > 0:
+            return np.eye(3)
+        helper = np.eye(3)[int(np.argmin(np.abs(a)))]
+        axis, sine = np.cross(a, helper), 1.0
+        return rotation_from_vector(np.pi * axis / np.linalg.norm(axis))
+    return rotation_from_vector(np.arctan2(sine, cosine) * axis / sine)
+
+
+def quaternion_from_rotation(rotation: ArrayLike) -> Array:
+    """Unit quaternion (x, y, z, w) with w >= 0 of a rotation matrix (3, 3)."""
+    r = np.asarray(rotation, float)
+    # Bar-Itzhack 2000: the eigenvector of this symmetric matrix, robust for every angle.
+    k = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
+            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
+            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
+        ]
+    )
+    q = np.linalg.eigh(k / 3.0)[1][:, -1]
+    return np.asarray(q if q[3] >= 0 else -q)
+
+
+def rotation_from_quaternion(quaternion: ArrayLike) -> Array:
+    """Rotation matrix (3, 3) of a quaternion (x, y, z, w), normalised first."""
+    q = np.asarray(quaternion, float)
+    norm = np.linalg.norm(q)
+    if not np.isfinite(norm) or norm < 1e-9:
+        raise InputError(f"quaternion {q.tolist()} has no direction; a unit quaternion is needed")
+    x, y, z, w = q / norm
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def align_similarity(source: ArrayLike, target: ArrayLike, *, rotate: bool = True) -> Array:
+    """Source (n, 3) moved onto target (n, 3) by the best similarity (orthogonal Procrustes).
+
+    Follows FreiHAND's official metric: centre, scale by the trace of the singular values,
+    reflections not excluded.
+
+    Args:
+        source: (n, 3) points.
+        target: (n, 3) points.
+        rotate: False aligns by centring and scaling alone.
+    """
+    source, target = np.asarray(source, float), np.asarray(target, float)
+    if source.shape != target.shape or source.ndim != 2:
+        raise InputError(f"cannot align shapes {source.shape} and {target.shape}; both (n, 3)")
+    target_mean = target.mean(0)
+    centred_source, centred_target = source - source.mean(0), target - target_mean
+    source_norm = np.linalg.norm(centred_source) + 1e-8
+    target_norm = np.linalg.norm(centred_target) + 1e-8
+    unit_source, unit_target = centred_source / source_norm, centred_target / target_norm
+    if rotate:
+        u, singular, vt = np.linalg.svd(unit_target.T @ unit_source)
+        return np.asarray(unit_source @ (u @ vt).T * singular.sum() * target_norm + target_mean)
+    scale = float(np.sum(unit_source * unit_target))
+    return np.asarray(unit_source * scale * target_norm + target_mean)

@@ -1,0 +1,1 @@
+"""The human hand: keypoints, template mesh, kinematics, fitting."""

@@ -1,0 +1,1 @@
+"""An image crop in, a hand estimate out, by interchangeable runtimes."""

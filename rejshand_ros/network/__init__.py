@@ -1,0 +1,1 @@
+"""ReJSHand as torch modules, its weights and their export."""

@@ -1,0 +1,1 @@
+"""ROS 2 shells around the core; the only room that knows ROS."""

@@ -1,0 +1,1 @@
+"""From human keypoints to robot joint targets."""

@@ -1,0 +1,1 @@
+"""Backends that move a simulated hand."""

@@ -1,0 +1,1 @@
+"""Finding and following hands from frame to frame."""

@@ -1,0 +1,1 @@
+"""Data, losses, training loop and evaluation of the network."""
