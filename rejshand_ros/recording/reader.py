@@ -1,0 +1,138 @@
+"""Read an episode back, without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader, ReaderError
+
+from rejshand_ros.errors import RecordingError
+from rejshand_ros.recording.episode import METADATA_NAME
+from rejshand_ros.recording.message_types import message_store
+
+
+@dataclass(frozen=True)
+class EpisodeMessage:
+    """One message of an episode.
+
+    Attributes:
+        topic: Full topic name.
+        msgtype: For example ``"sensor_msgs/msg/JointState"``.
+        received_ns: When the recorder got it, nanoseconds since the epoch.
+        message: The message, with the fields of its definition.
+    """
+
+    topic: str
+    msgtype: str
+    received_ns: int
+    message: Any
+
+
+def stamp_ns(stamp: Any) -> int:
+    """Nanoseconds of a builtin_interfaces/Time."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+class EpisodeReader:
+    """An episode opened for reading; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open an episode's folder.
+
+        Raises:
+            RecordingError: It is no complete episode.
+        """
+        if not folder.is_dir():
+            raise RecordingError(f"{folder} is not an episode: no such folder")
+        if not (folder / METADATA_NAME).exists():
+            raise RecordingError(
+                f"{folder} has no {METADATA_NAME}: the recorder did not finish it; "
+                "run 'rejshand repair' on it"
+            )
+        self.folder = folder
+        self._reader = Reader(folder)
+        try:
+            self._reader.open()
+        except (ReaderError, OSError, ValueError, KeyError) as error:
+            raise RecordingError(f"cannot read episode {folder}: {error}") from error
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Topic name -> message type."""
+        return {c.topic: c.msgtype for c in self._reader.connections}
+
+    @property
+    def message_counts(self) -> dict[str, int]:
+        """Topic name -> messages."""
+        return {c.topic: c.msgcount for c in self._reader.connections}
+
+    @property
+    def start_ns(self) -> int:
+        """When the first message was received, nanoseconds since the epoch."""
+        return int(self._reader.start_time)
+
+    @property
+    def end_ns(self) -> int:
+        """When the last message was received, nanoseconds since the epoch."""
+        return int(self._reader.end_time)
+
+    def messages(self, topics: Iterable[str] | None = None) -> Iterator[EpisodeMessage]:
+        """Messages in the order of their receipt.
+
+        Args:
+            topics: Full names; None for all.
+
+        Raises:
+            RecordingError: A topic is not in the episode, or the file is damaged.
+        """
+        store = message_store()
+        for connection, received_ns, data in self._raw(topics):
+            message = store.deserialize_cdr(data, connection.msgtype)
+            yield EpisodeMessage(connection.topic, connection.msgtype, received_ns, message)
+
+    def serialised(
+        self, topics: Iterable[str] | None = None
+    ) -> Iterator[tuple[str, str, int, bytes]]:
+        """(topic, type, received_ns, CDR bytes) in the order of their receipt."""
+        for connection, received_ns, data in self._raw(topics):
+            yield connection.topic, connection.msgtype, received_ns, bytes(data)
+
+    def _raw(self, topics: Iterable[str] | None) -> Iterator[tuple[Connection, int, bytes]]:
+        connections = self._reader.connections
+        if topics is not None:
+            wanted = set(topics)
+            missing = wanted - {c.topic for c in connections}
+            if missing:
+                raise RecordingError(
+                    f"{self.folder} has no topic {', '.join(sorted(missing))}; it has "
+                    + ", ".join(sorted(self.topics))
+                )
+            connections = [c for c in connections if c.topic in wanted]
+        if not connections:
+            return
+        try:
+            yield from self._reader.messages(connections)
+        except (ReaderError, AssertionError, EOFError) as error:
+            raise RecordingError(f"episode {self.folder} is damaged: {error}") from error
+
+    def close(self) -> None:
+        """Close the files."""
+        self._reader.close()
+
+    def __enter__(self) -> EpisodeReader:
+        """Return the reader itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the files."""
+        self.close()
