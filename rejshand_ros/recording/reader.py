@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, ReaderError
@@ -124,7 +124,7 @@ class EpisodeReader:
         """Close the files."""
         self._reader.close()
 
-    def __enter__(self) -> EpisodeReader:
+    def __enter__(self) -> Self:
         """Return the reader itself."""
         return self
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import yaml
 from mcap.writer import CompressionType, Writer
@@ -91,7 +91,7 @@ class EpisodeWriter:
         folder: Path,
         topics: Sequence[RecordedTopic] = (),
         card: EpisodeCard | None = None,
-        config: WriterConfig = WriterConfig(),  # noqa: B008 - frozen
+        config: WriterConfig = WriterConfig(),
     ) -> None:
         """Create the episode's folder and files.
 
@@ -261,7 +261,7 @@ class EpisodeWriter:
             self._stream.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> EpisodeWriter:
+    def __enter__(self) -> Self:
         """Return the writer itself."""
         return self
 
@@ -284,8 +284,9 @@ class EpisodeWriter:
 
     def _metadata(self) -> str:
         """rosbag2's metadata.yaml, version 9."""
-        start = {"nanoseconds_since_epoch": self._first_ns or 0}
-        duration = {"nanoseconds": max(0, self._last_ns - (self._first_ns or self._last_ns))}
+        first_ns = self._last_ns if self._first_ns is None else self._first_ns
+        start = {"nanoseconds_since_epoch": first_ns}
+        duration = {"nanoseconds": self._last_ns - first_ns}
         count = sum(self._counts.values())
         topics = [
             {

@@ -55,9 +55,7 @@ def draw_skeleton(
         colour = _PALM_COLOUR_BGR if index == 0 else FINGER_COLOURS_BGR[finger_of(index)]
         size = (radius + (1 if index in FINGERTIPS else 0)) << _SUBPIXEL_BITS
         cv2.circle(image, pixel, size, (30, 30, 30), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cv2.circle(
-            image, pixel, int(size * 0.72), colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS
-        )
+        cv2.circle(image, pixel, int(size * 0.72), colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
     return image
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import av
 import numpy as np
@@ -66,7 +67,7 @@ class VideoWriter:
         self._container.close()
         self._temporary.replace(self._path)
 
-    def __enter__(self) -> VideoWriter:
+    def __enter__(self) -> Self:
         """Return the writer itself."""
         return self
 

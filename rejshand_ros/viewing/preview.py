@@ -1,0 +1,162 @@
+"""preview.mp4 and preview.png: the camera with the overlaid hand beside the robot hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rejshand_ros.errors import MediaError, RecordingError
+from rejshand_ros.geometry import Array
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.viewing.overlay import draw_label, draw_skeleton
+from rejshand_ros.viewing.timeline import HandMoment, Moment, image_topic, moments
+from rejshand_ros.viewing.video import VideoWriter
+
+Image = NDArray[np.uint8]
+RobotRenderer = Callable[[tuple[str, ...], Array], Image]
+"""Joint names and positions (radians) -> (H, W, 3) BGR picture of the robot hand."""
+
+_PHASE_COLOURS_BGR = {
+    "tracking": (120, 220, 120),
+    "ramping": (80, 210, 240),
+    "holding": (80, 180, 255),
+    "stopped": (80, 80, 255),
+}
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """How the preview looks.
+
+    Attributes:
+        height: Height of the video, pixels; even.
+        rate_hz: Most images a second; every n-th camera image is taken to stay below.
+    """
+
+    height: int = 480
+    rate_hz: float = 15.0
+
+
+@dataclass(frozen=True)
+class PreviewFiles:
+    """Where the preview was written.
+
+    Attributes:
+        video: preview.mp4.
+        picture: preview.png.
+        images: Number of images in the video.
+    """
+
+    video: Path
+    picture: Path
+    images: int
+
+
+def _fit_height(image: Image, height: int) -> Image:
+    width = 2 * round(image.shape[1] * height / image.shape[0] / 2)
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _robot_panel(hand: HandMoment, render: RobotRenderer | None, height: int) -> Image:
+    if render is None or hand.positions is None:
+        panel = np.full((height, height, 3), 40, np.uint8)
+        return draw_label(panel, [f"{hand.side}: no joint states yet"])
+    panel = _fit_height(np.array(render(hand.joint_names, hand.positions)), height)
+    latency = "" if hand.latency_s is None else f", {1e3 * hand.latency_s:.0f} ms after the image"
+    colour = _PHASE_COLOURS_BGR.get(hand.phase, (230, 230, 230))
+    return draw_label(panel, [f"{hand.phase or 'waiting'}{latency}"], colour_bgr=colour)
+
+
+def compose(moment: Moment, renderers: Mapping[Side, RobotRenderer], height: int) -> Image:
+    """One picture: the camera image with skeletons, then a robot hand a side.
+
+    Args:
+        moment: The image and what belongs to it.
+        renderers: How to draw each side's robot hand.
+        height: Of the picture, pixels.
+    """
+    camera = moment.image.copy()
+    for hand in moment.hands:
+        if hand.keypoints_2d is not None:
+            draw_skeleton(camera, hand.keypoints_2d, faded=not hand.seen)
+    camera = _fit_height(camera, height)
+    words = [f"{hand.side} hand {'seen' if hand.seen else 'not seen'}" for hand in moment.hands]
+    draw_label(camera, words or ["no hand yet"])
+    panels = [_robot_panel(hand, renderers.get(hand.side), height) for hand in moment.hands]
+    return np.ascontiguousarray(np.concatenate([camera, *panels], axis=1))
+
+
+def _interest(moment: Moment) -> float:
+    """How much a moment is worth showing: hands seen, fingers spread, robot following."""
+    value = 0.0
+    for hand in moment.hands:
+        if hand.seen and hand.keypoints_2d is not None and hand.positions is not None:
+            spread = np.ptp(hand.keypoints_2d, axis=0).max() / moment.image.shape[0]
+            value += 1.0 + float(min(spread, 0.8)) + (0.5 if hand.phase == "tracking" else 0.0)
+    return value
+
+
+def write_preview(
+    episode: Path,
+    out: Path,
+    renderers: Mapping[Side, RobotRenderer],
+    config: PreviewConfig = PreviewConfig(),
+) -> PreviewFiles:
+    """Make preview.mp4 and preview.png of a recorded episode.
+
+    Args:
+        episode: The episode's folder.
+        out: Folder for the files.
+        renderers: How to draw each side's robot hand.
+        config: How they look.
+
+    Raises:
+        RecordingError: The episode holds no images.
+        MediaError: A file cannot be written.
+    """
+    video_path, picture_path = out / "preview.mp4", out / "preview.png"
+    best: tuple[float, Image] | None = None
+    writer: VideoWriter | None = None
+    images = 0
+    with EpisodeReader(episode) as reader:
+        every, rate_hz = _decimation(reader, config)
+        try:
+            for moment in moments(reader, every=every):
+                frame = compose(moment, renderers, config.height)
+                if writer is None:
+                    writer = VideoWriter(video_path, frame.shape[1], frame.shape[0], rate_hz)
+                    width = frame.shape[1]
+                if frame.shape[1] != width:  # a second hand may appear later
+                    frame = np.asarray(cv2.resize(frame, (width, config.height)), np.uint8)
+                writer.write(frame)
+                images += 1
+                interest = _interest(moment)
+                if best is None or interest > best[0]:
+                    best = (interest, frame)
+        except BaseException as error:
+            if writer is not None:
+                writer.__exit__(type(error), error, error.__traceback__)
+            raise
+    if writer is None or best is None:
+        raise RecordingError(f"{episode} holds no images to show")
+    writer.close()
+    if not cv2.imwrite(str(picture_path), best[1]):
+        raise MediaError(f"cannot write {picture_path}")
+    return PreviewFiles(video_path, picture_path, images)
+
+
+def _decimation(reader: EpisodeReader, config: PreviewConfig) -> tuple[int, float]:
+    """Take each n-th image, and the rate that this gives."""
+    count = reader.message_counts[image_topic(reader)]
+    duration_s = max((reader.end_ns - reader.start_ns) * 1e-9, 1e-3)
+    camera_hz = min(max(count / duration_s, 1.0), 240.0)
+    every = max(1, round(camera_hz / config.rate_hz))
+    return every, camera_hz / every
