@@ -99,15 +99,15 @@ def rotation_from_vector(vector: ArrayLike) -> Array:
 
 def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
     """The smallest rotation (3, 3) that takes direction a (3,) onto direction b (3,)."""
-    a = np.asarray(a, float) / np.linalg.norm(a)
-    b = np.asarray(b, float) / np.linalg.norm(b)
-    axis = np.cross(a, b)
-    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    unit_a = np.asarray(a, float) / np.linalg.norm(a)
+    unit_b = np.asarray(b, float) / np.linalg.norm(b)
+    axis = np.cross(unit_a, unit_b)
+    sine, cosine = float(np.linalg.norm(axis)), float(unit_a @ unit_b)
     if sine < 1e-12:
         if cosine > 0:
             return np.eye(3)
-        helper = np.eye(3)[int(np.argmin(np.abs(a)))]
-        axis, sine = np.cross(a, helper), 1.0
+        helper = np.eye(3)[int(np.argmin(np.abs(unit_a)))]
+        axis = np.cross(unit_a, helper)
         return rotation_from_vector(np.pi * axis / np.linalg.norm(axis))
     return rotation_from_vector(np.arctan2(sine, cosine) * axis / sine)
 
