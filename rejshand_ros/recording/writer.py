@@ -119,9 +119,13 @@ class EpisodeWriter:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            raise RecordingError(f"episode {folder} exists already; choose another name") from None
+            raise RecordingError(
+                f"episode {folder} exists already; choose another name"
+            ) from None
         except OSError as error:
-            raise RecordingError(f"cannot create episode {folder}: {error.strerror}") from error
+            raise RecordingError(
+                f"cannot create episode {folder}: {error.strerror}"
+            ) from error
         try:
             self._check_disk()
             write_card(folder, self.card)
@@ -131,9 +135,13 @@ class EpisodeWriter:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, RecordingError):
                 raise
-            raise RecordingError(f"cannot write episode {folder}: {error.strerror}") from error
+            raise RecordingError(
+                f"cannot write episode {folder}: {error.strerror}"
+            ) from error
         self._writer = Writer(
-            self._stream, chunk_size=config.chunk_bytes, compression=CompressionType.NONE
+            self._stream,
+            chunk_size=config.chunk_bytes,
+            compression=CompressionType.NONE,
         )
         self._writer.start(profile="ros2", library=f"rejshand_ros {__version__}")
         for topic in topics:
@@ -204,8 +212,12 @@ class EpisodeWriter:
                 sequence=self._counts[topic],
             )
         except OSError as error:
-            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from error
-        self._first_ns = received_ns if self._first_ns is None else min(self._first_ns, received_ns)
+            raise RecordingError(
+                f"cannot write {self._path}: {error.strerror}"
+            ) from error
+        self._first_ns = (
+            received_ns if self._first_ns is None else min(self._first_ns, received_ns)
+        )
         self._last_ns = max(self._last_ns, received_ns)
         if abs(received_ns - self._flushed_ns) >= self._config.flush_period_s * 1e9:
             self._flushed_ns = received_ns
@@ -220,10 +232,14 @@ class EpisodeWriter:
         try:
             self._writer.flush()
         except OSError as error:
-            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from error
+            raise RecordingError(
+                f"cannot write {self._path}: {error.strerror}"
+            ) from error
         self._check_disk()
 
-    def close(self, success: bool | None = None, drops: dict[str, int] | None = None) -> Path:
+    def close(
+        self, success: bool | None = None, drops: dict[str, int] | None = None
+    ) -> Path:
         """Complete the episode and return its folder.
 
         Args:
@@ -322,4 +338,6 @@ class EpisodeWriter:
             "custom_data": None,
             "ros_distro": "",
         }
-        return yaml.safe_dump({"rosbag2_bagfile_information": information}, sort_keys=False)
+        return yaml.safe_dump(
+            {"rosbag2_bagfile_information": information}, sort_keys=False
+        )

@@ -1,0 +1,103 @@
+"""Episodes begin before their start, end on request, and survive a full disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_recording_round_trip import serialised_text
+
+from rejshand_ros.errors import RecordingError
+from rejshand_ros.recording.episode import EpisodeCard, read_card
+from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.session import RecordingSession, SessionConfig
+from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
+
+STREAM = RecordedTopic("/stream", "std_msgs/msg/String")
+DESCRIPTION = RecordedTopic("/robot_description", "std_msgs/msg/String", latched=True)
+SECOND = 1_000_000_000
+
+
+def session(root: Path, **options: float) -> RecordingSession:
+    return RecordingSession(root, [STREAM, DESCRIPTION], SessionConfig(**options))
+
+
+def contents(folder: Path) -> list[tuple[str, str]]:
+    with EpisodeReader(folder) as reader:
+        return [(m.topic, m.message.data) for m in reader.messages()]
+
+
+def test_an_episode_holds_its_preroll_and_what_was_latched_long_ago(
+    tmp_path: Path,
+) -> None:
+    recorder = session(tmp_path, preroll_s=1.0)
+    recorder.on_message(DESCRIPTION.name, 0, serialised_text("robot"))
+    for tenth in range(40):
+        recorder.on_message(
+            STREAM.name, tenth * SECOND // 10, serialised_text(str(tenth))
+        )
+    folder = recorder.start(EpisodeCard("take"), 4 * SECOND)
+    recorder.on_message(STREAM.name, 4 * SECOND, serialised_text("after"))
+    assert recorder.counts == {STREAM.name: 11, DESCRIPTION.name: 1}
+    recorder.stop(success=True)
+    found = contents(folder)
+    assert found[0] == (DESCRIPTION.name, "robot")
+    assert [text for topic, text in found if topic == STREAM.name] == [
+        *map(str, range(30, 40)),
+        "after",
+    ]
+    assert read_card(folder).success is True
+
+
+def test_preroll_memory_is_bounded(tmp_path: Path) -> None:
+    recorder = session(tmp_path, preroll_s=100.0, preroll_bytes=1000)
+    for index in range(1000):
+        recorder.on_message(STREAM.name, index, serialised_text("x" * 80))
+    recorder.start(EpisodeCard("take"), 1000)
+    assert 5 <= recorder.counts[STREAM.name] <= 12
+
+
+def test_the_next_episode_starts_fresh(tmp_path: Path) -> None:
+    recorder = session(tmp_path)
+    first = recorder.start(EpisodeCard(""), SECOND)
+    recorder.on_message(STREAM.name, SECOND, serialised_text("first"))
+    recorder.stop()
+    second = recorder.start(EpisodeCard(""), 2 * SECOND)
+    recorder.stop()
+    assert first != second
+    assert contents(second) == []
+
+
+def test_wrong_order_of_requests_is_refused(tmp_path: Path) -> None:
+    recorder = session(tmp_path)
+    with pytest.raises(RecordingError, match="nothing to stop"):
+        recorder.stop()
+    with pytest.raises(RecordingError, match="nothing to discard"):
+        recorder.discard()
+    recorder.start(EpisodeCard("take"), 0)
+    with pytest.raises(RecordingError, match="take is being recorded"):
+        recorder.start(EpisodeCard("other"), 0)
+    assert recorder.discard() == tmp_path / "take"
+    assert not (tmp_path / "take").exists()
+    with pytest.raises(RecordingError, match="/unknown"):
+        recorder.on_message("/unknown", 0, b"")
+
+
+def test_a_disk_that_fills_up_ends_the_episode_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = RecordingSession(
+        tmp_path, [STREAM], SessionConfig(writer=WriterConfig(flush_period_s=0.0))
+    )
+    folder = recorder.start(EpisodeCard("take"), 0)
+    recorder.on_message(STREAM.name, 1, serialised_text("kept"))
+    from rejshand_ros.recording import writer
+
+    class Full:
+        free = 1000
+
+    monkeypatch.setattr(writer.shutil, "disk_usage", lambda folder: Full)
+    with pytest.raises(RecordingError, match="take ended: only 0 MB free"):
+        recorder.on_message(STREAM.name, 2, serialised_text("last"))
+    assert not recorder.recording
+    assert contents(folder) == [(STREAM.name, "kept"), (STREAM.name, "last")]
