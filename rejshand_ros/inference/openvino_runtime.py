@@ -1,0 +1,137 @@
+"""The network on the CPU by OpenVINO."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rejshand_ros.errors import InputError, MissingDependencyError, ModelFileError, unknown_choice
+from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
+
+PRECISIONS = ("auto", "f32", "bf16", "f16")
+"""Arithmetic: ``auto`` takes what the processor is fastest in (bf16 where it has AMX)."""
+
+
+def cache_folder() -> Path:
+    """Where compiled models are kept between starts, so that a start takes no compile time."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(base) if base else Path.home() / ".cache"
+    return folder / "rejshand_ros" / "openvino"
+
+
+def compile_model(
+    path: Path, *, threads: int = 2, precision: str = "auto", cache: Path | None = None
+) -> Any:
+    """Compile an OpenVINO file for lowest latency on the CPU.
+
+    Args:
+        path: The .xml file; its .bin lies beside it.
+        threads: CPU threads of one inference.
+        precision: One of `PRECISIONS`.
+        cache: Folder of compiled models; the user's cache folder by default.
+
+    Raises:
+        ModelFileError: The file is missing, cut short or no OpenVINO model.
+        MissingDependencyError: OpenVINO is not installed.
+        ConfigError: The precision is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_choice("precision", precision, PRECISIONS)
+    for part in (path, path.with_suffix(".bin")):
+        if not part.is_file():
+            raise ModelFileError(f"model file {part} is missing")
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the CPU runtime needs OpenVINO: pip install openvino"
+        ) from error
+    settings: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": "1",
+        # Pinned threads fight with every other process of the chain for the same core.
+        "ENABLE_CPU_PINNING": False,
+    }
+    if precision != "auto":
+        settings["INFERENCE_PRECISION_HINT"] = precision
+    core = openvino.Core()
+    folder = cache or cache_folder()
+    if _is_writable(folder):
+        settings["CACHE_DIR"] = str(folder)
+    try:
+        return core.compile_model(core.read_model(path), "CPU", settings)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelFileError(f"model file {path} cannot be loaded: {reason}") from error
+
+
+class OpenVinoRuntime(Runtime):
+    """Runs the exported network (.xml and .bin) on the CPU.
+
+    Args:
+        path: The .xml file.
+        threads: CPU threads of one inference; two is where the default network stops gaining.
+        precision: One of `PRECISIONS`.
+        cache: Folder of compiled models; the user's cache folder by default.
+    """
+
+    def __init__(
+        self, path: Path, *, threads: int = 2, precision: str = "auto", cache: Path | None = None
+    ) -> None:
+        self._model = compile_model(path, threads=threads, precision=precision, cache=cache)
+        self._request = self._model.create_infer_request()
+        self.input_size = _input_size(path, self._model)
+        self._ports = _output_ports(path, self._model)
+        used = self._model.get_property("INFERENCE_PRECISION_HINT").to_string()
+        self.name = f"openvino (CPU, {used})"
+
+    def run(self, batch: FloatArray) -> RawOutput:
+        """Run on crops (N, 3, S, S); see `Runtime`."""
+        size = self.input_size
+        if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
+            raise InputError(f"batch of shape {batch.shape}; (N, 3, {size}, {size}) needed")
+        answer = self._request.infer([np.ascontiguousarray(batch, np.float32)])
+        values = [np.array(answer[port], np.float32) for port in self._ports]
+        count = len(batch)
+        return RawOutput(
+            values[0].reshape(count, -1, 2),
+            values[1].reshape(count, -1, 3),
+            values[2].reshape(count, -1, 3),
+            values[3].reshape(count),
+            values[4].reshape(count),
+        )
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether the folder is there (made if need be) and takes files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _input_size(path: Path, model: Any) -> int:
+    """Side of the square input of a compiled model."""
+    shape = model.input(0).get_partial_shape()
+    if shape.rank.get_length() != 4 or shape[3].is_dynamic or shape[2] != shape[3]:
+        raise ModelFileError(f"model file {path} takes {shape}; (N, 3, S, S) needed")
+    return int(shape[3].get_length())
+
+
+def _output_ports(path: Path, model: Any) -> list[Any]:
+    """The five outputs in the order of `OUTPUT_NAMES`, by name, or by position if unnamed."""
+    named = {name: port for port in model.outputs for name in port.get_names()}
+    if all(name in named for name in OUTPUT_NAMES):
+        return [named[name] for name in OUTPUT_NAMES]
+    if len(model.outputs) == len(OUTPUT_NAMES):
+        return list(model.outputs)
+    raise ModelFileError(
+        f"model file {path} has outputs {sorted(named)}; {', '.join(OUTPUT_NAMES)} needed"
+    )

@@ -1,0 +1,77 @@
+"""From crops as pictures to hands in metres."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.hand.keypoints import WRIST
+from rejshand_ros.inference.estimate import CropEstimate
+from rejshand_ros.inference.runtime import FloatArray, Runtime
+
+
+class Predictor:
+    """Turns crops into `CropEstimate`s with any runtime.
+
+    Args:
+        runtime: What runs the network.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops, pixels."""
+        return self.runtime.input_size
+
+    def predict(self, crops: NDArray[np.uint8]) -> list[CropEstimate]:
+        """Estimate the hand in each crop, taken as a right one.
+
+        Args:
+            crops: (N, S, S, 3) uint8, BGR.
+
+        Returns:
+            One estimate a crop, relative to the wrist.
+
+        Raises:
+            InputError: Crops of another shape or type.
+        """
+        size = self.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
+            raise InputError(
+                f"crops of shape {crops.shape} and type {crops.dtype};"
+                f" (N, {size}, {size}, 3) uint8 needed"
+            )
+        if len(crops) == 0:
+            return []
+        raw = self.runtime.run(network_input(crops))
+        wrist = raw.keypoints_3d[:, WRIST : WRIST + 1].astype(float)
+        keypoints = raw.keypoints_3d - wrist
+        vertices = raw.vertices - wrist
+        presence = _probability(raw.presence_logit)
+        right = _probability(raw.right_logit)
+        return [
+            CropEstimate(
+                raw.keypoints_2d[i].astype(float),
+                keypoints[i],
+                vertices[i],
+                float(presence[i]),
+                float(right[i]),
+            )
+            for i in range(len(crops))
+        ]
+
+
+def network_input(crops: NDArray[np.uint8]) -> FloatArray:
+    """Crops (N, S, S, 3) uint8 BGR as the network takes them: (N, 3, S, S) RGB/255 - 0.5."""
+    planes = crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    planes *= 1.0 / 255.0
+    planes -= 0.5
+    return planes
+
+
+def _probability(logit: FloatArray) -> NDArray[np.float64]:
+    """The logistic function, without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logit.astype(float))))

@@ -1,0 +1,173 @@
+"""Runtimes and the predictor: shapes, units, errors that name the file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rejshand_ros.errors import ConfigError, InputError, ModelFileError
+from rejshand_ros.inference.load import WEIGHTS_FOLDER, load_predictor
+from rejshand_ros.inference.openvino_runtime import OpenVinoRuntime
+from rejshand_ros.inference.predictor import Predictor, network_input
+from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
+
+SIZE = 32
+LENGTHS = {"keypoints_2d": (21, 2), "keypoints_3d": (21, 3), "vertices": (778, 3),
+           "presence_logit": (), "right_logit": ()}  # fmt: skip
+
+
+def save_tiny_model(path: Path, *, outputs: tuple[str, ...] = OUTPUT_NAMES) -> None:
+    """Every output is a fixed linear map of the three channels' means."""
+    import openvino
+    from openvino import opset13 as ops
+
+    image = ops.parameter([-1, 3, SIZE, SIZE], np.float32, name="image")
+    means = ops.reduce_mean(image, np.array([2, 3]), keep_dims=False)
+    results = []
+    for index, name in enumerate(outputs):
+        shape = LENGTHS[name]
+        count = int(np.prod(shape)) if shape else 1
+        weights = np.random.default_rng(index).normal(size=(3, count)).astype(np.float32)
+        product = ops.matmul(means, weights, False, False)
+        result = ops.reshape(product, np.array([-1, *shape]), special_zero=False)
+        result.output(0).set_names({name})
+        results.append(result)
+    openvino.save_model(openvino.Model(results, [image], "tiny"), path, compress_to_fp16=False)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.xml"
+    save_tiny_model(path)
+    return path
+
+
+def test_openvino_computes_what_the_file_says(tiny: Path, tmp_path: Path) -> None:
+    runtime = OpenVinoRuntime(tiny, precision="f32", cache=tmp_path)
+    assert runtime.input_size == SIZE
+    assert "f32" in runtime.name
+    batch = np.random.default_rng(9).normal(size=(3, 3, SIZE, SIZE)).astype(np.float32)
+    answer = runtime.run(batch)
+    for index, name in enumerate(OUTPUT_NAMES):
+        value = getattr(answer, name)
+        assert value.shape == (3, *LENGTHS[name])
+        count = int(np.prod(LENGTHS[name])) if LENGTHS[name] else 1
+        weights = np.random.default_rng(index).normal(size=(3, count))
+        expected = (batch.mean((2, 3)) @ weights).reshape(value.shape)
+        np.testing.assert_allclose(value, expected, atol=1e-4)
+    assert list(tmp_path.iterdir()), "the compiled model should have been kept"
+
+
+def test_one_answer_is_not_overwritten_by_the_next(tiny: Path, tmp_path: Path) -> None:
+    runtime = OpenVinoRuntime(tiny, cache=tmp_path)
+    first = runtime.run(np.ones((1, 3, SIZE, SIZE), np.float32))
+    before = first.vertices.copy()
+    runtime.run(np.zeros((1, 3, SIZE, SIZE), np.float32))
+    np.testing.assert_array_equal(first.vertices, before)
+
+
+def test_batches_of_another_shape_are_refused(tiny: Path, tmp_path: Path) -> None:
+    runtime = OpenVinoRuntime(tiny, cache=tmp_path)
+    with pytest.raises(InputError, match="32, 32"):
+        runtime.run(np.zeros((1, 3, 64, 64), np.float32))
+
+
+def test_a_cut_file_is_named(tiny: Path, tmp_path: Path) -> None:
+    for suffix, length in ((".xml", 100), (".bin", 10)):
+        for part in (".xml", ".bin"):
+            data = tiny.with_suffix(part).read_bytes()
+            (tmp_path / f"cut{part}").write_bytes(data[:length] if part == suffix else data)
+        with pytest.raises(ModelFileError, match=r"cut\.xml") as caught:
+            OpenVinoRuntime(tmp_path / "cut.xml", cache=tmp_path / "cache")
+        assert "\n" not in str(caught.value)
+
+
+def test_missing_files_are_named(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"nowhere\.xml"):
+        load_predictor(tmp_path / "nowhere.xml", "cpu")
+    with pytest.raises(ModelFileError, match="shipped"):
+        load_predictor("no_such_weights", "cpu")
+    (tmp_path / "alone.xml").write_bytes(tiny.read_bytes())
+    with pytest.raises(ModelFileError, match=r"alone\.bin"):
+        load_predictor(tmp_path / "alone", "cpu")
+
+
+def test_a_model_with_other_outputs_is_refused(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "other.xml", outputs=("keypoints_2d", "vertices"))
+    with pytest.raises(ModelFileError, match="presence_logit"):
+        OpenVinoRuntime(tmp_path / "other.xml", cache=tmp_path / "cache")
+
+
+def test_unknown_choices_list_the_valid_ones(tiny: Path) -> None:
+    with pytest.raises(ConfigError, match="cuda"):
+        load_predictor(tiny, "tpu")
+    with pytest.raises(ConfigError, match="bf16"):
+        load_predictor(tiny, "cpu", precision="f64")
+
+
+def test_loading_on_the_cpu_leaves_torch_alone(tiny: Path) -> None:
+    code = (
+        "import sys; from rejshand_ros.inference.load import load_predictor;"
+        f"load_predictor({str(tiny)!r}, 'cpu'); assert 'torch' not in sys.modules"
+    )
+    root = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=120)
+
+
+class _Echo(Runtime):
+    """Says of every crop its mean colour as logits, and fixed points."""
+
+    name = "echo"
+    input_size = 8
+
+    def run(self, batch: FloatArray) -> RawOutput:
+        count = len(batch)
+        points = np.tile(np.arange(21, dtype=np.float32)[:, None], (1, 3))
+        colour = batch.mean((2, 3))
+        return RawOutput(
+            np.zeros((count, 21, 2), np.float32),
+            np.tile(points, (count, 1, 1)),
+            np.ones((count, 778, 3), np.float32),
+            1000 * colour[:, 0],
+            colour[:, 2],
+        )
+
+
+def test_estimates_are_relative_to_the_wrist_and_channels_are_rgb() -> None:
+    crops = np.zeros((2, 8, 8, 3), np.uint8)
+    crops[1, ..., 2] = 255
+    dark, red = Predictor(_Echo()).predict(crops)
+    np.testing.assert_allclose(red.keypoints_3d[0], 0)
+    np.testing.assert_allclose(red.keypoints_3d[9], 9)
+    np.testing.assert_allclose(red.vertices, 1)
+    assert dark.presence == 0.0
+    assert red.presence == 1.0
+    assert red.right_probability == pytest.approx(1 / (1 + np.exp(0.5)))
+
+
+def test_network_input_is_centred_and_contiguous() -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    planes = network_input(crops)
+    assert planes.flags.c_contiguous
+    np.testing.assert_allclose(planes[1, 0], crops[1, ..., 2] / 255.0 - 0.5, atol=1e-6)
+
+
+def test_crops_of_another_kind_are_refused() -> None:
+    predictor = Predictor(_Echo())
+    for crops in (np.zeros((1, 9, 9, 3), np.uint8), np.zeros((1, 8, 8, 3), np.float32)):
+        with pytest.raises(InputError, match="uint8"):
+            predictor.predict(crops)
+    assert predictor.predict(np.zeros((0, 8, 8, 3), np.uint8)) == []
+
+
+@pytest.mark.skipif(not (WEIGHTS_FOLDER / "default.xml").is_file(), reason="no weights shipped yet")
+def test_the_shipped_weights_load_and_answer() -> None:
+    predictor = load_predictor(None, "cpu")
+    size = predictor.input_size
+    (estimate,) = predictor.predict(np.full((1, size, size, 3), 90, np.uint8))
+    assert estimate.vertices.shape == (778, 3)
+    assert np.isfinite(estimate.vertices).all()
