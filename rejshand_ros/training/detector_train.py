@@ -1,0 +1,117 @@
+"""Train the detector and write it as a runtime file.
+
+Run: ``python -m rejshand_ros.training.detector_train --photographs <folder> --out <folder>``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rejshand_ros.training.detector_data import DetectorFrames, load_photographs
+from rejshand_ros.training.detector_network import (
+    INPUT_HEIGHT,
+    INPUT_WIDTH,
+    STRIDE,
+    DetectorNetwork,
+    detector_loss,
+)
+
+
+def train(
+    photographs: Path, out: Path, *, minutes: float, batch: int, rate: float, seed: int,
+    resume: Path | None = None,
+) -> DetectorNetwork:  # fmt: skip
+    """Train for a given time with a one-cycle rate over it.
+
+    Args:
+        photographs: Folder of labels.jsonl.
+        out: Checkpoint `detector.pt` goes here.
+        minutes: Wall time of the training.
+        batch: Frames a step.
+        rate: Highest learning rate.
+        seed: Of the data and the first weights.
+        resume: A checkpoint to start from.
+    """
+    torch.manual_seed(seed)
+    network = DetectorNetwork()
+    if resume is not None:
+        network.load_state_dict(torch.load(resume, weights_only=True))
+    # A running mean of the weights: a small batch's noise averages out.
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
+    )
+    frames = DetectorFrames(load_photographs(photographs, held_out=False), seed)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    start, step, sums = time.monotonic(), 0, {}
+    network.train()
+    while (done := (time.monotonic() - start) / (60 * minutes)) < 1.0:
+        warm = min(1.0, (step + 1) / 100)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * warm * max(0.02, 0.5 * (1 + np.cos(np.pi * done)))
+        images, targets = frames.batch(batch)
+        losses = detector_loss(network(torch.from_numpy(images)), torch.from_numpy(targets))
+        optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        average.update_parameters(network)
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(loss.detach())
+        step += 1
+        if step % 100 == 0:
+            shown = "  ".join(f"{name} {value / 100:.3f}" for name, value in sums.items())
+            print(f"{done:6.1%}  step {step}  {shown}", flush=True)
+            sums = {}
+            torch.save(average.module.state_dict(), out / "detector.pt")
+    torch.save(average.module.state_dict(), out / "detector.pt")
+    result = average.module
+    assert isinstance(result, DetectorNetwork)
+    return result.eval()
+
+
+def export(network: DetectorNetwork, out: Path, facts: dict[str, object]) -> None:
+    """Write detector.xml, detector.bin (half-precision weights) and detector.json."""
+    import openvino
+
+    example = torch.zeros(1, 3, INPUT_HEIGHT, INPUT_WIDTH)
+    model = openvino.convert_model(network.eval(), example_input=example)
+    model.reshape([1, 3, INPUT_HEIGHT, INPUT_WIDTH])
+    openvino.save_model(model, out / "detector.xml", compress_to_fp16=True)
+    description = {
+        "kind": "hand detector",
+        "input": {"height": INPUT_HEIGHT, "width": INPUT_WIDTH, "scaling": "RGB/255 - 0.5"},
+        "stride": STRIDE,
+        **facts,
+    }
+    (out / "detector.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("out/detector"))
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    given.out.mkdir(parents=True, exist_ok=True)
+    network = train(
+        given.photographs, given.out, minutes=given.minutes, batch=given.batch,
+        rate=given.rate, seed=given.seed, resume=given.resume,
+    )  # fmt: skip
+    export(network, given.out, {"training": {"minutes": given.minutes, "seed": given.seed}})
+
+
+if __name__ == "__main__":
+    main()
