@@ -1,0 +1,75 @@
+"""The wrist (operator) frame of a hand, found robustly from its keypoints.
+
+Convention (see `rejshand_ros.hand.keypoints`): origin at keypoint 0; x is the normal of the plane
+fitted to the wrist and the four knuckles, out of the palm; z lies in that plane and points from
+the wrist to the middle of the first three knuckles; y = z cross x, towards the thumb on a right
+hand and away from it on a left one. Both sides have right-handed frames, so mirroring a hand is
+not a rotation: see `mirror_points`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import Array, RigidTransform
+from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, PALM, WRIST, Side
+
+_INDEX, _MIDDLE, _RING, _LITTLE = PALM[1:]
+_FORWARD = (_INDEX, _MIDDLE, _RING)
+# Below this spread across the palm (m) there is no plane to fit: every real palm is ten times it.
+_SMALLEST_SPREAD = 1e-4
+
+
+def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
+    """Pose of the wrist frame in the axes in which the keypoints are given.
+
+    Five points carry the fit, so that the noise of any one of them weighs little; the thumb is
+    left out since it moves against the palm.
+
+    Args:
+        keypoints: (21, 3) metres, any fixed axes (a camera's, say).
+        side: Side of the hand, which decides the sign of the palm's normal.
+
+    Returns:
+        Transform from the wrist frame to the given axes; its rotation's columns are the frame's
+        axes.
+
+    Raises:
+        InputError: Wrong shape, points that are not finite, or points on one line.
+    """
+    points = np.asarray(keypoints, float)
+    if points.shape != (KEYPOINT_COUNT, 3):
+        raise InputError(f"keypoints have shape {points.shape}; valid: ({KEYPOINT_COUNT}, 3)")
+    if not np.isfinite(points[list(PALM)]).all():
+        raise InputError("keypoints of the palm are not finite; a wrist frame needs all five")
+    side = Side(side)
+    palm = points[list(PALM)]
+    _, spread, axes = np.linalg.svd(palm - palm.mean(0))
+    if spread[1] < _SMALLEST_SPREAD:
+        raise InputError("keypoints of the palm lie on one line; no palm plane can be fitted")
+    normal = axes[2]
+    forward = points[list(_FORWARD)].mean(0) - points[WRIST]
+    forward = forward - (forward @ normal) * normal
+    length = np.linalg.norm(forward)
+    if length < _SMALLEST_SPREAD:
+        raise InputError("the knuckles lie on the wrist; no direction of the fingers is left")
+    z = forward / length
+    # From the little finger's knuckle to the index's: the thumb's side.
+    across = points[_INDEX] - points[_LITTLE]
+    y = np.cross(z, normal)
+    towards_thumb = 1.0 if side is Side.RIGHT else -1.0
+    if (across @ y) * towards_thumb < 0:
+        normal, y = -normal, -y
+    return RigidTransform(np.stack([normal, y, z], axis=1), points[WRIST].copy())
+
+
+def in_wrist_frame(keypoints: ArrayLike, side: Side | str) -> Array:
+    """Keypoints (21, 3), metres, in their own wrist frame."""
+    return wrist_frame(keypoints, side).inverse().apply(keypoints)
+
+
+def mirror_points(points: ArrayLike) -> Array:
+    """Points (..., 3) of a hand in its wrist frame as those of the other hand in its own (y)."""
+    return np.asarray(points, float) * np.array([1.0, -1.0, 1.0])
