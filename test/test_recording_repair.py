@@ -93,9 +93,7 @@ def test_damage_costs_only_what_follows_it(
     folder = tmp_path_factory.mktemp("episodes") / "damaged"
     writer = EpisodeWriter(folder, [TEXT], config=SMALL)
     for index in range(60):
-        writer.write(
-            TEXT.name, index * MILLISECOND, serialised_text(f"message {index}")
-        )
+        writer.write(TEXT.name, index * MILLISECOND, serialised_text(f"message {index}"))
     writer.flush()
     path = folder / "damaged_0.mcap"
     content = bytearray(path.read_bytes())

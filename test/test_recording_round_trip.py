@@ -27,9 +27,7 @@ def serialised_text(text: str) -> bytes:
 def test_messages_come_back_in_order_and_whole(tmp_path: Path) -> None:
     with EpisodeWriter(tmp_path / "first", [STATE, TEXT]) as writer:
         for index in range(50):
-            writer.write(
-                TEXT.name, 1_000_000_000 * index, serialised_text(f"message {index}")
-            )
+            writer.write(TEXT.name, 1_000_000_000 * index, serialised_text(f"message {index}"))
     with EpisodeReader(tmp_path / "first") as reader:
         texts = [m.message.data for m in reader.messages([TEXT.name])]
         assert reader.topics == {STATE.name: STATE.msgtype, TEXT.name: TEXT.msgtype}

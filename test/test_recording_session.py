@@ -33,9 +33,7 @@ def test_an_episode_holds_its_preroll_and_what_was_latched_long_ago(
     recorder = session(tmp_path, preroll_s=1.0)
     recorder.on_message(DESCRIPTION.name, 0, serialised_text("robot"))
     for tenth in range(40):
-        recorder.on_message(
-            STREAM.name, tenth * SECOND // 10, serialised_text(str(tenth))
-        )
+        recorder.on_message(STREAM.name, tenth * SECOND // 10, serialised_text(str(tenth)))
     folder = recorder.start(EpisodeCard("take"), 4 * SECOND)
     recorder.on_message(STREAM.name, 4 * SECOND, serialised_text("after"))
     assert recorder.counts == {STREAM.name: 11, DESCRIPTION.name: 1}

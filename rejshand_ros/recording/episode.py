@@ -95,8 +95,6 @@ def read_card(folder: Path) -> EpisodeCard:
         values = json.loads(path.read_text(encoding="utf-8"))
         return EpisodeCard(**values)
     except FileNotFoundError:
-        raise RecordingError(
-            f"{folder} holds no {CARD_NAME}; is it an episode?"
-        ) from None
+        raise RecordingError(f"{folder} holds no {CARD_NAME}; is it an episode?") from None
     except (OSError, ValueError, TypeError) as error:
         raise RecordingError(f"{path} is not an episode's card: {error}") from error

@@ -36,9 +36,7 @@ def message_store() -> Typestore:
     store = get_typestore(Stores.ROS2_JAZZY)
     types = {}
     for path in sorted(_own_definitions().glob("*.msg")):
-        types.update(
-            get_types_from_msg(path.read_text(), f"{_OWN_PACKAGE}/msg/{path.stem}")
-        )
+        types.update(get_types_from_msg(path.read_text(), f"{_OWN_PACKAGE}/msg/{path.stem}"))
     store.register(types)
     return store
 

@@ -93,9 +93,7 @@ class EpisodeReader:
         store = message_store()
         for connection, received_ns, data in self._raw(topics):
             message = store.deserialize_cdr(data, connection.msgtype)
-            yield EpisodeMessage(
-                connection.topic, connection.msgtype, received_ns, message
-            )
+            yield EpisodeMessage(connection.topic, connection.msgtype, received_ns, message)
 
     def serialised(
         self, topics: Iterable[str] | None = None
@@ -104,9 +102,7 @@ class EpisodeReader:
         for connection, received_ns, data in self._raw(topics):
             yield connection.topic, connection.msgtype, received_ns, bytes(data)
 
-    def _raw(
-        self, topics: Iterable[str] | None
-    ) -> Iterator[tuple[Connection, int, bytes]]:
+    def _raw(self, topics: Iterable[str] | None) -> Iterator[tuple[Connection, int, bytes]]:
         connections = self._reader.connections
         if topics is not None:
             wanted = set(topics)
@@ -122,9 +118,7 @@ class EpisodeReader:
         try:
             yield from self._reader.messages(connections)
         except (ReaderError, AssertionError, EOFError) as error:
-            raise RecordingError(
-                f"episode {self.folder} is damaged: {error}"
-            ) from error
+            raise RecordingError(f"episode {self.folder} is damaged: {error}") from error
 
     def close(self) -> None:
         """Close the files."""

@@ -60,11 +60,7 @@ class _Recovered:
 
 def needs_repair(folder: Path) -> bool:
     """Whether a folder is an episode that was never completed."""
-    return (
-        folder.is_dir()
-        and not (folder / METADATA_NAME).exists()
-        and any(folder.glob("*.mcap"))
-    )
+    return folder.is_dir() and not (folder / METADATA_NAME).exists() and any(folder.glob("*.mcap"))
 
 
 def _topic(channel: Channel, schema: Schema) -> RecordedTopic:
@@ -93,11 +89,7 @@ class _Salvage:
                 # A length read from damaged bytes must not become an allocation.
                 reader = StreamReader(stream, emit_chunks=True, record_size_limit=size)
                 for record in reader.records:
-                    parts = (
-                        breakup_chunk(record, True)
-                        if isinstance(record, Chunk)
-                        else [record]
-                    )
+                    parts = breakup_chunk(record, True) if isinstance(record, Chunk) else [record]
                     for part in parts:
                         if isinstance(part, Schema):
                             schemas[part.id] = part
@@ -105,9 +97,7 @@ class _Salvage:
                             channels[part.id] = part
                         elif isinstance(part, Message):
                             channel = channels[part.channel_id]
-                            yield _Recovered(
-                                _topic(channel, schemas[channel.schema_id]), part
-                            )
+                            yield _Recovered(_topic(channel, schemas[channel.schema_id]), part)
             except _DAMAGE as error:
                 self.damage = f"{type(error).__name__}: {error}".rstrip(": ")
 
@@ -130,9 +120,7 @@ def repair_episode(folder: Path) -> RepairReport:
         raise RecordingError(f"{folder} holds no MCAP file to repair")
     if not needs_repair(folder):
         raise RecordingError(f"{folder} is complete; there is nothing to repair")
-    card = (
-        read_card(folder) if (folder / CARD_NAME).exists() else EpisodeCard(folder.name)
-    )
+    card = read_card(folder) if (folder / CARD_NAME).exists() else EpisodeCard(folder.name)
     workshop = folder.parent / _WORKSHOP
     shutil.rmtree(workshop / folder.name, ignore_errors=True)
     salvage = _Salvage(files[0])
@@ -140,9 +128,7 @@ def repair_episode(folder: Path) -> RepairReport:
     writer = EpisodeWriter(
         workshop / folder.name,
         card=card,
-        config=WriterConfig(
-            flush_period_s=10.0, minimum_free_bytes=files[0].stat().st_size
-        ),
+        config=WriterConfig(flush_period_s=10.0, minimum_free_bytes=files[0].stat().st_size),
     )
     try:
         for item in salvage:
@@ -153,9 +139,7 @@ def repair_episode(folder: Path) -> RepairReport:
             first = received if first is None else min(first, received)
             last = received if last is None else max(last, received)
         if first is None or last is None:
-            raise RecordingError(
-                f"{files[0]} holds no readable message ({salvage.damage})"
-            )
+            raise RecordingError(f"{files[0]} holds no readable message ({salvage.damage})")
         rebuilt = writer.close()
     except BaseException:
         writer.discard()
@@ -171,9 +155,7 @@ def repair_episode(folder: Path) -> RepairReport:
     shutil.rmtree(rebuilt, ignore_errors=True)
     if not any(workshop.iterdir()):
         workshop.rmdir()
-    return RepairReport(
-        folder, sum(writer.counts.values()), (last - first) * 1e-9, salvage.damage
-    )
+    return RepairReport(folder, sum(writer.counts.values()), (last - first) * 1e-9, salvage.damage)
 
 
 def _rewrite_metadata(path: Path, mcap_name: str) -> None:

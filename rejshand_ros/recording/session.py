@@ -81,9 +81,7 @@ class RecordingSession:
         """
         known = self._topics.get(topic)
         if known is None:
-            raise RecordingError(
-                f"topic {topic} is not recorded: {', '.join(self._topics)}"
-            )
+            raise RecordingError(f"topic {topic} is not recorded: {', '.join(self._topics)}")
         kept = _Kept(topic, received_ns, data)
         with self._lock:
             if known.latched:
@@ -97,9 +95,7 @@ class RecordingSession:
             except RecordingError as error:
                 writer, self._writer = self._writer, None
                 writer.close()
-                raise RecordingError(
-                    f"episode {writer.folder.name} ended: {error}"
-                ) from error
+                raise RecordingError(f"episode {writer.folder.name} ended: {error}") from error
 
     def start(self, card: EpisodeCard, now_ns: int) -> Path:
         """Begin an episode, with what came during the pre-roll.
@@ -143,9 +139,7 @@ class RecordingSession:
             self._writer = writer
             return writer.folder
 
-    def stop(
-        self, success: bool | None = None, drops: dict[str, int] | None = None
-    ) -> Path:
+    def stop(self, success: bool | None = None, drops: dict[str, int] | None = None) -> Path:
         """Complete the episode being recorded and return its folder.
 
         Raises:

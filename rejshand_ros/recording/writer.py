@@ -119,13 +119,9 @@ class EpisodeWriter:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            raise RecordingError(
-                f"episode {folder} exists already; choose another name"
-            ) from None
+            raise RecordingError(f"episode {folder} exists already; choose another name") from None
         except OSError as error:
-            raise RecordingError(
-                f"cannot create episode {folder}: {error.strerror}"
-            ) from error
+            raise RecordingError(f"cannot create episode {folder}: {error.strerror}") from error
         try:
             self._check_disk()
             write_card(folder, self.card)
@@ -135,9 +131,7 @@ class EpisodeWriter:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, RecordingError):
                 raise
-            raise RecordingError(
-                f"cannot write episode {folder}: {error.strerror}"
-            ) from error
+            raise RecordingError(f"cannot write episode {folder}: {error.strerror}") from error
         self._writer = Writer(
             self._stream,
             chunk_size=config.chunk_bytes,
@@ -212,12 +206,8 @@ class EpisodeWriter:
                 sequence=self._counts[topic],
             )
         except OSError as error:
-            raise RecordingError(
-                f"cannot write {self._path}: {error.strerror}"
-            ) from error
-        self._first_ns = (
-            received_ns if self._first_ns is None else min(self._first_ns, received_ns)
-        )
+            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from error
+        self._first_ns = received_ns if self._first_ns is None else min(self._first_ns, received_ns)
         self._last_ns = max(self._last_ns, received_ns)
         if abs(received_ns - self._flushed_ns) >= self._config.flush_period_s * 1e9:
             self._flushed_ns = received_ns
@@ -232,18 +222,14 @@ class EpisodeWriter:
         try:
             self._writer.flush()
         except OSError as error:
-            raise RecordingError(
-                f"cannot write {self._path}: {error.strerror}"
-            ) from error
+            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from error
         self._check_disk()
 
-    def close(
-        self, success: bool | None = None, drops: dict[str, int] | None = None
-    ) -> Path:
+    def close(self, success: bool | None = None, drops: dict[str, int] | None = None) -> Path:
         """Complete the episode and return its folder.
 
         Args:
-            success: Whether the demonstration succeeded, where somebody said.
+            success: Whether the demonstration succeeded; None leaves what the card says.
             drops: Messages known to be lost, by topic.
 
         Raises:
@@ -258,7 +244,7 @@ class EpisodeWriter:
             write_atomically(self.folder / METADATA_NAME, self._metadata())
             self.card = self.card.completed(
                 state="complete",
-                success=success,
+                success=self.card.success if success is None else success,
                 message_counts=self.counts,
                 drops=dict(drops or {}),
             )
@@ -338,6 +324,4 @@ class EpisodeWriter:
             "custom_data": None,
             "ros_distro": "",
         }
-        return yaml.safe_dump(
-            {"rosbag2_bagfile_information": information}, sort_keys=False
-        )
+        return yaml.safe_dump({"rosbag2_bagfile_information": information}, sort_keys=False)

@@ -49,7 +49,13 @@ def draw_skeleton(
             if faded and paint == (30, 30, 30):
                 continue
             cv2.line(
-                image, pixels[parent], pixels[child], paint, width, cv2.LINE_AA, _SUBPIXEL_BITS
+                image,
+                pixels[parent],
+                pixels[child],
+                paint,
+                width,
+                cv2.LINE_AA,
+                _SUBPIXEL_BITS,
             )
     for index, pixel in enumerate(pixels):
         colour = _PALM_COLOUR_BGR if index == 0 else FINGER_COLOURS_BGR[finger_of(index)]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rejshand_ros.errors import MediaError, RecordingError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.recording.images import image_topic
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.viewing.overlay import draw_label, draw_skeleton
-from rejshand_ros.viewing.timeline import HandMoment, Moment, image_topic, moments
+from rejshand_ros.viewing.timeline import HandMoment, Moment, moments
 from rejshand_ros.viewing.video import VideoWriter
 
 Image = NDArray[np.uint8]
@@ -155,8 +156,8 @@ def write_preview(
 
 def _decimation(reader: EpisodeReader, config: PreviewConfig) -> tuple[int, float]:
     """Take each n-th image, and the rate that this gives."""
-    count = reader.message_counts[image_topic(reader)]
-    duration_s = max((reader.end_ns - reader.start_ns) * 1e-9, 1e-3)
-    camera_hz = min(max(count / duration_s, 1.0), 240.0)
+    received = [entry[2] for entry in reader.serialised([image_topic(reader)])]
+    period_s = float(np.median(np.diff(received))) * 1e-9 if len(received) > 1 else 1.0
+    camera_hz = min(max(1.0 / max(period_s, 1e-3), 1.0), 240.0)
     every = max(1, round(camera_hz / config.rate_hz))
     return every, camera_hz / every

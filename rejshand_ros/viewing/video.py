@@ -18,7 +18,14 @@ class VideoWriter:
     """An MP4 being written; a context manager. It appears under its name when complete."""
 
     def __init__(
-        self, path: Path, width: int, height: int, rate_hz: float, *, quality: int = 23
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        rate_hz: float,
+        *,
+        quality: int = 23,
+        options: dict[str, str] | None = None,
     ) -> None:
         """Open the file.
 
@@ -28,6 +35,7 @@ class VideoWriter:
             height: Image height, pixels; even.
             rate_hz: Images a second.
             quality: x264's constant rate factor, 0 (lossless) to 51.
+            options: Further options of x264 by name.
 
         Raises:
             InputError: The size is not even.
@@ -45,7 +53,7 @@ class VideoWriter:
         stream = self._container.add_stream(
             "libx264",
             rate=Fraction(rate_hz).limit_denominator(1001),
-            options={"crf": str(quality), "preset": "veryfast"},
+            options={"crf": str(quality), "preset": "veryfast", **(options or {})},
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_count = 1

@@ -1,0 +1,1 @@
+"""Episodes turned into data sets for imitation learning."""
