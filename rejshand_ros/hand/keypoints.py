@@ -30,7 +30,7 @@ class Side(StrEnum):
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 _SEGMENTS = {
     "thumb": ("cmc", "mcp", "ip", "tip"),
-    **{finger: ("mcp", "pip", "dip", "tip") for finger in FINGERS[1:]},
+    **dict.fromkeys(FINGERS[1:], ("mcp", "pip", "dip", "tip")),
 }
 KEYPOINT_NAMES = ("wrist", *(f"{f}_{s}" for f in FINGERS for s in _SEGMENTS[f]))
 KEYPOINT_COUNT = len(KEYPOINT_NAMES)

@@ -178,8 +178,8 @@ def _joint_dofs() -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(i for i, d in enumerate(DOFS) if d.joint == joint) for joint in JOINTS)
 
 
-def _about(axis: Array, angle: Array) -> Array:
-    """Rotations (..., 3, 3) about fixed unit axes (..., 3)."""
+def rotation_about(axis: Array, angle: Array) -> Array:
+    """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...), radians."""
     x, y, z = np.moveaxis(axis, -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
@@ -189,7 +189,7 @@ def _about(axis: Array, angle: Array) -> Array:
 
 def _local_rotations(axes: Array, angles: Array) -> Array:
     """Turn (n, 15, 3, 3) of each joint against its parent bone."""
-    single = _about(axes, angles)
+    single = rotation_about(axes, angles)
     local = np.empty((len(angles), len(JOINTS), 3, 3))
     for number, dofs in enumerate(_joint_dofs()):
         turn = single[:, dofs[0]]
