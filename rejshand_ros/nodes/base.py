@@ -1,0 +1,359 @@
+"""The base of every node: managed life, checked parameters, counted messages, clean ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
+
+from rejshand_ros.errors import ConfigError, InputError, RejshandError
+from rejshand_ros.nodes.diagnostics import Monitor
+from rejshand_ros.nodes.parameters import changed, declare, parameter, refusal
+from rejshand_ros.nodes.supervision import Supervision
+
+_SPIN_S = 0.1
+"""Longest time in which a signal goes unnoticed while nothing else happens."""
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """Parameters that every node has.
+
+    Attributes:
+        autostart: Configure and activate without waiting for a lifecycle manager.
+        diagnostics_period_s: Time between two reports on /diagnostics.
+    """
+
+    autostart: bool = parameter(True, "configure and activate at once, without a manager")
+    diagnostics_period_s: float = parameter(
+        1.0, "time between two reports on /diagnostics [s]", low=0.1, high=60.0
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound=NodeConfig)
+
+
+class ChainNode(LifecycleNode, Generic[ConfigT]):
+    """A managed node of the chain.
+
+    A subclass names its parameters and fills the four hooks; what it creates through `advertise`,
+    `listen`, `every` and `serve` in `configure` is destroyed again when it is cleaned up. The
+    callbacks of topics, timers and joints run only while the node is active. An `InputError` in
+    one refuses that message; any other project error ends the node with one line.
+
+    Attributes:
+        config: The parameters; replaced as a whole when one changes.
+        monitor: Counts for /diagnostics.
+        failure: Why the last transition failed.
+        fault: Why the node cannot go on.
+        finished: Set by a node that has done all it had to; its process then ends well.
+    """
+
+    NAME: ClassVar[str]
+    CONFIG: ClassVar[type[NodeConfig]] = NodeConfig
+
+    config: ConfigT
+
+    def __init__(self, **node_arguments: Any) -> None:
+        """Make the node and read its parameters.
+
+        Args:
+            **node_arguments: What `rclpy.node.Node` takes, e.g. ``parameter_overrides``.
+
+        Raises:
+            ConfigError: A parameter is unknown or wrong.
+        """
+        super().__init__(
+            self.NAME, automatically_declare_parameters_from_overrides=True, **node_arguments
+        )
+        self.monitor = Monitor()
+        self.failure: RejshandError | None = None
+        self.fault: RejshandError | None = None
+        self.finished = threading.Event()
+        self._active = False
+        self._entities: list[tuple[Callable[[Any], bool], Any]] = []
+        try:
+            self.config = declare(self, self.CONFIG)  # type: ignore[assignment]
+        except ConfigError:
+            self.destroy_node()
+            raise
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(self.config.diagnostics_period_s, self._report)
+
+    # What a subclass fills in.
+
+    def configure(self) -> None:
+        """Build the core object, the publishers and the subscribers."""
+
+    def activate(self) -> None:
+        """Begin to work."""
+
+    def deactivate(self) -> None:
+        """Cease to work, keeping everything built."""
+
+    def cleanup(self) -> None:
+        """Let go of what `configure` built, apart from publishers and subscribers."""
+
+    def diagnostics(self) -> dict[str, str]:
+        """Further values for /diagnostics."""
+        return {}
+
+    # What a subclass uses.
+
+    @property
+    def active(self) -> bool:
+        """Whether the node is to work."""
+        return self._active
+
+    def now_ns(self) -> int:
+        """The node's time (simulated time where use_sim_time says so), nanoseconds."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def end(self, fault: RejshandError | None = None) -> None:
+        """End the node's process, well or because of a fault; safe from any thread."""
+        self.fault = fault
+        self.finished.set()
+        if self.executor is not None:
+            self.executor.wake()
+
+    def advertise(self, kind: type[Any], topic: str, profile: QoSProfile) -> Any:
+        """A publisher that is silent while the node is not active."""
+        publisher = self.create_lifecycle_publisher(
+            kind,
+            topic,
+            profile,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._entities.append((self.destroy_lifecycle_publisher, publisher))
+        return publisher
+
+    def listen(
+        self,
+        kind: type[Any],
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        *,
+        raw: bool = False,
+    ) -> None:
+        """Subscribe; gaps in the publisher's numbering are counted as drops.
+
+        Args:
+            kind: Message type.
+            topic: Its name.
+            callback: Takes the message.
+            profile: Quality of service.
+            raw: Hand over the serialised bytes instead.
+        """
+        last: dict[str, int] = {}
+
+        def received(message: Any, info: Any) -> None:
+            if not self._active:
+                return
+            number = info.get("publication_sequence_number")
+            if number is not None:
+                # A smaller number is another publisher's, or one that was started again.
+                gap = number - last.get(topic, number) - 1
+                last[topic] = number
+                if 0 < gap < 10_000:
+                    self.monitor.drop(gap)
+            self._guarded(callback, message)
+
+        subscription = self.create_subscription(
+            kind,
+            topic,
+            received,
+            profile,
+            raw=raw,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._entities.append((self.destroy_subscription, subscription))
+
+    def every(self, period_s: float, callback: Callable[[], None]) -> None:
+        """Call back at a fixed rate while the node is active."""
+        timer = self.create_timer(period_s, lambda: callback() if self._active else None)
+        self._entities.append((self.destroy_timer, timer))
+
+    def serve(self, kind: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """Offer a service."""
+        self._entities.append((self.destroy_service, self.create_service(kind, name, callback)))
+
+    # Managed life.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build everything."""
+        result = self._attempt(self.configure)
+        if result is not TransitionCallbackReturn.SUCCESS:
+            self._destroy_entities()
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to work."""
+        super().on_activate(state)
+        result = self._attempt(self.activate)
+        self._active = result is TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Cease to work."""
+        self._active = False
+        result = self._attempt(self.deactivate)
+        super().on_deactivate(state)
+        return result
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything."""
+        result = self._attempt(self.cleanup)
+        self._destroy_entities()
+        return result
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, from whatever state."""
+        if self._active:
+            self.on_deactivate(state)
+        return self.on_cleanup(state) if self._entities else TransitionCallbackReturn.SUCCESS
+
+    def begin(self) -> None:
+        """Configure and activate, as a manager would.
+
+        Raises:
+            RejshandError: What went wrong.
+        """
+        self._transition(self.trigger_configure)
+        self._transition(self.trigger_activate)
+
+    def stop(self) -> None:
+        """Shut down from whatever state.
+
+        Raises:
+            RejshandError: What went wrong on the way.
+        """
+        self._transition(self.trigger_shutdown)
+
+    def _transition(self, trigger: Callable[[], Any]) -> None:
+        self.failure = None
+        result = trigger()
+        if self.failure is not None:
+            raise self.failure
+        if result is not TransitionCallbackReturn.SUCCESS:
+            raise RejshandError(f"transition {trigger.__name__.removeprefix('trigger_')} failed")
+
+    def _attempt(self, hook: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            hook()
+        except RejshandError as error:
+            self.failure = self.failure or error
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:
+            # rclpy swallows what a transition raises; a fault of ours must be seen.
+            self.get_logger().fatal(f"{hook.__name__}: {type(error).__name__}: {error}")
+            raise
+        return TransitionCallbackReturn.SUCCESS
+
+    def _destroy_entities(self) -> None:
+        while self._entities:
+            destroy, entity = self._entities.pop()
+            destroy(entity)
+
+    def _guarded(self, callback: Callable[[Any], None], message: Any) -> None:
+        try:
+            callback(message)
+        except InputError as error:
+            self.monitor.refuse(str(error))
+            self.get_logger().warning(f"refused: {error}", throttle_duration_sec=2.0)
+
+    def _on_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            self.config = changed(self.config, parameters)
+        except ConfigError as error:
+            return refusal(error)
+        return SetParametersResult(successful=True)
+
+    def _report(self) -> None:
+        state = "active" if self._active else "inactive"
+        message = self.monitor.report(
+            self.now_ns(), self.get_fully_qualified_name(), state, self.diagnostics()
+        )
+        self._diagnostics.publish(message)
+
+
+def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None) -> int:
+    """Run a node until SIGINT, SIGTERM, the parent's end, or its own.
+
+    Returns:
+        The exit status: 0, 1 for a failure, 2 for a wrong parameter.
+    """
+    stop = threading.Event()
+    executor: SingleThreadedExecutor | None = None
+
+    def request_stop(*_: Any) -> None:
+        stop.set()
+        if executor is not None:
+            executor.wake()
+
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    supervision = Supervision.from_environment()
+    node: ChainNode[Any] | None = None
+    try:
+        _init(argv)
+        executor = SingleThreadedExecutor()
+        node = node_class()
+        executor.add_node(node)
+        if node.config.autostart:
+            node._transition(node.trigger_configure)
+        go = threading.Event()
+        supervision.say_ready()
+        supervision.watch(go.set, request_stop)
+        while not (stop.is_set() or node.finished.is_set()):
+            if go.is_set() and node.config.autostart:
+                go.clear()
+                node._transition(node.trigger_activate)
+            executor.spin_once(timeout_sec=_SPIN_S)
+        if node.fault is not None:
+            raise node.fault
+        node.stop()
+        return 0
+    except ExternalShutdownException:
+        return 0
+    except RejshandError as error:
+        print(f"{node_class.NAME}: {_one_line(error)}", file=sys.stderr, flush=True)
+        return 2 if isinstance(error, ConfigError) else 1
+    finally:
+        if node is not None:
+            node.destroy_node()
+        if rclpy.ok():
+            rclpy.shutdown()
+
+
+def _init(argv: Sequence[str] | None) -> None:
+    """Start rclpy without its own signal handlers, which would end the context too early.
+
+    Raises:
+        ConfigError: The ROS arguments cannot be read.
+    """
+    try:
+        rclpy.init(
+            args=None if argv is None else list(argv),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+    except Exception as error:  # rclpy raises bindings' own types, which have no public name
+        raise ConfigError(f"wrong ROS arguments: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,197 @@
+"""Camera node: plays a video, a folder of images or a device as a ROS camera."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.duration import Duration
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rejshand_ros.errors import ProcessError, RejshandError
+from rejshand_ros.geometry import PinholeCamera
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.calibration_file import flipped, load_calibration, scaled
+from rejshand_ros.nodes.conversions import camera_to_message
+from rejshand_ros.nodes.images import jpeg_message, raw_message
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.sources import Frame, FrameSource, open_source
+from rejshand_ros.nodes.stamps import header
+
+_DELIVERY = Duration(seconds=1.0)
+"""Longest wait for the last images to arrive before the node ends."""
+
+
+@dataclass(frozen=True)
+class CameraConfig(NodeConfig):
+    """Parameters of the camera node; their descriptions are in the fields."""
+
+    input: str = parameter("/dev/video0", "video file, folder of images, or device")
+    fps: float = parameter(0.0, "images a second; 0 for the source's own [Hz]", low=0.0, high=480.0)
+    width: int = parameter(0, "wanted width of a device [pixel]; 0: its own", low=0, high=8192)
+    height: int = parameter(0, "wanted height of a device [pixel]; 0: its own", low=0, high=8192)
+    flip: bool = parameter(False, "flip left to right: a right hand becomes a left one")
+    loop: bool = parameter(False, "play a file again and again")
+    exit_at_end: bool = parameter(True, "end the process after the last image of a file")
+    transport: str = parameter(
+        "compressed", "form of the images", choices=("raw", "compressed", "both")
+    )
+    jpeg_quality: int = parameter(90, "quality of compressed images", low=1, high=100)
+    frame_id: str = parameter("camera_optical_frame", "optical frame (REP-103) of the images")
+    camera_info_url: str = parameter("", "calibration file (YAML); empty: uncalibrated")
+    wait_for_subscribers: int = parameter(
+        0, "image subscribers to wait for before the first image", low=0, high=64
+    )
+    wait_timeout_s: float = parameter(
+        15.0, "longest wait for them; then the node fails [s]", low=0.0, high=600.0
+    )
+
+
+class CameraNode(ChainNode[CameraConfig]):
+    """Publishes images and CameraInfo with capture stamps.
+
+    A file's images are stamped with the time they are due, ``start + index / fps``: a player that
+    falls behind shows as latency. What becomes of the clip is told on the latched `clip_status`.
+    """
+
+    NAME = "camera"
+    CONFIG = CameraConfig
+
+    def configure(self) -> None:
+        """Open the source and the publishers."""
+        config = self.config
+        self._source: FrameSource = open_source(
+            config.input, fps=config.fps, width=config.width, height=config.height
+        )
+        camera = PinholeCamera.from_field_of_view(self._source.width, self._source.height)
+        if config.camera_info_url:
+            calibration = load_calibration(config.camera_info_url)
+            camera = scaled(calibration, self._source.width, self._source.height)
+        self._camera = flipped(camera) if config.flip else camera
+        self._raw = self._compressed = None
+        if config.transport in ("raw", "both"):
+            self._raw = self.advertise(Image, "image_raw", qos.stream())
+        if config.transport in ("compressed", "both"):
+            self._compressed = self.advertise(CompressedImage, "image_raw/compressed", qos.stream())
+        self._info = self.advertise(CameraInfo, "camera_info", qos.stream())
+        self._status = self.advertise(DiagnosticStatus, "clip_status", qos.latched())
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._sent = 0
+        self._start_ns = 0
+
+    def activate(self) -> None:
+        """Begin to play."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def deactivate(self) -> None:
+        """Cease to play."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5.0)
+
+    def cleanup(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+    def diagnostics(self) -> dict[str, str]:
+        """What is played."""
+        return {"input": self.config.input, "sent": str(getattr(self, "_sent", 0))}
+
+    def _run(self) -> None:
+        try:
+            self._wait_for_subscribers()
+            self._play()
+        except RejshandError as error:
+            self.end(error)
+
+    def _wait_for_subscribers(self) -> None:
+        wanted, waited = self.config.wait_for_subscribers, self.config.wait_timeout_s
+        deadline = time.monotonic() + waited
+        while (found := self._subscribers()) < wanted and not self._stop.wait(0.02):
+            if time.monotonic() > deadline:
+                raise ProcessError(
+                    f"{found} of {wanted} image subscribers after {waited:g} s; "
+                    "is the rest of the chain running?"
+                )
+
+    def _subscribers(self) -> int:
+        return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
+
+    def _play(self) -> None:
+        period_ns = 1e9 / self._source.fps
+        self._start_ns = self.now_ns() + round(period_ns)
+        self._tell(ended=False)
+        # Read ahead: decoding a file is no part of what a camera does after the capture.
+        frame = self._source.read()
+        while frame is not None and not self._stop.is_set():
+            stamp_ns = frame.captured_ns
+            if stamp_ns is None:
+                stamp_ns = self._start_ns + round(self._sent * period_ns)
+                if self._stop.wait(max(0.0, (stamp_ns - self.now_ns()) * 1e-9)):
+                    return
+            self._publish(frame, stamp_ns)
+            frame = self._source.read()
+            if frame is None and self.config.loop:
+                self._source.rewind()
+                frame = self._source.read()
+        if frame is None:
+            self._tell(ended=True)
+            self.get_logger().info(f"{self.config.input} ended after {self._sent} images")
+            for publisher in (self._raw, self._compressed, self._info, self._status):
+                if publisher is not None:
+                    publisher.wait_for_all_acked(_DELIVERY)
+            if self.config.exit_at_end:
+                self.end()
+
+    def _publish(self, frame: Frame, stamp_ns: int) -> None:
+        image = frame.image
+        if self.config.flip:
+            image = np.asarray(cv2.flip(image, 1), np.uint8)
+        stamped = header(stamp_ns, self.config.frame_id)
+        info = camera_to_message(self._camera, stamp_ns, self.config.frame_id)
+        self._info.publish(info)
+        if self._compressed is not None:
+            compressed = jpeg_message(image, self.config.jpeg_quality)
+            compressed.header = stamped
+            self._compressed.publish(compressed)
+        if self._raw is not None:
+            raw = raw_message(image)
+            raw.header = stamped
+            self._raw.publish(raw)
+        self._sent += 1
+        self.monitor.handle(self.now_ns() - stamp_ns)
+
+    def _tell(self, *, ended: bool) -> None:
+        values = {
+            "input": self.config.input,
+            "ended": str(ended).lower(),
+            "sent": str(self._sent),
+            "fps": f"{self._source.fps:.9g}",
+            "start_ns": str(self._start_ns),
+            "flip": str(self.config.flip).lower(),
+            "width": str(self._source.width),
+            "height": str(self._source.height),
+        }
+        status = DiagnosticStatus(
+            name="clip",
+            message="ended" if ended else "playing",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        self._status.publish(status)
+
+
+def main() -> int:
+    """Run the camera node."""
+    return run_node(CameraNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

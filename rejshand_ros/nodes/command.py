@@ -1,0 +1,205 @@
+"""Command node: joint targets in, limited commands out, with the operator's hand on the switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sensor_msgs.msg import JointState, Joy
+from std_srvs.srv import Trigger
+
+from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
+from rejshand_ros.command.config import CommandConfig
+from rejshand_ros.command.controller import TeleopController
+from rejshand_ros.command.watchdog import WatchdogConfig
+from rejshand_ros.errors import InputError
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.joint_conversions import (
+    COMMAND_FORMS,
+    command_to_joint_state,
+    command_to_message,
+    command_to_multi_array,
+    command_to_trajectory,
+    positions_from_form,
+    target_from_message,
+    teleop_state_message,
+)
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.robot import joint_limits
+from rejshand_ros.nodes.stamps import nanoseconds
+from rejshand_ros.retargeting.result import SolveOutcome
+
+
+@dataclass(frozen=True)
+class CommandNodeConfig(NodeConfig):
+    """Parameters of the command node; their descriptions are in the fields."""
+
+    hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
+    side: str = parameter("right", "side of the hand", choices=("right", "left"))
+    rate_hz: float = parameter(100.0, "commands a second [Hz]", low=1.0, high=1000.0)
+    auto_engage: bool = parameter(False, "engage as soon as a fresh target arrives")
+    start_without_measured: bool = parameter(
+        False, "start at the first target where the hand does not report its joints"
+    )
+    hold_after_s: float = parameter(
+        0.1, "input older than this is not followed: the command is held [s]", low=0.01, high=10.0
+    )
+    disengage_after_s: float = parameter(
+        2.0, "input older than this disengages [s]", low=0.02, high=60.0
+    )
+    max_capture_age_s: float = parameter(
+        0.5, "a target of an older image is refused; 0: never [s]", low=0.0, high=10.0
+    )
+    ramp_velocity_scale: float = parameter(
+        0.25, "share of the velocity limits at the start of a ramp", low=0.01, high=1.0
+    )
+    ramp_time_s: float = parameter(1.0, "a ramp reaches the whole limits in [s]", low=0.01, high=30)
+    output: str = parameter(
+        "joint_state", "message type of joint_command", choices=tuple(COMMAND_FORMS)
+    )
+    joy_engage_button: int = parameter(
+        -1, "button that engages and disengages; -1: none", low=-1, high=64
+    )
+    joy_stop_button: int = parameter(-1, "button of the emergency stop; -1: none", low=-1, high=64)
+
+
+class CommandNode(ChainNode[CommandNodeConfig]):
+    """Issues commands at its own rate, and one at once when a new target arrives."""
+
+    NAME = "command"
+    CONFIG = CommandNodeConfig
+
+    def configure(self) -> None:
+        """Read the hand's limits and build the controller."""
+        config = self.config
+        limits = joint_limits(config.hand, Side(config.side))
+        self._names = limits.names
+        watchdog = WatchdogConfig(
+            hold_after_s=config.hold_after_s,
+            disengage_after_s=config.disengage_after_s,
+            max_capture_age_s=config.max_capture_age_s,
+        )
+        settings = CommandConfig(
+            rate_hz=config.rate_hz,
+            auto_engage=config.auto_engage,
+            start_without_measured=config.start_without_measured,
+            ramp_velocity_scale=config.ramp_velocity_scale,
+            ramp_time_s=config.ramp_time_s,
+            longest_step_s=max(0.05, 2.0 / config.rate_hz),
+            watchdog=watchdog,
+        )
+        self._controller = TeleopController(limits, settings)
+        self._said = ("", "")
+        self._buttons: tuple[int, ...] = ()
+        self._refused_targets = 0
+        self._commands = self.advertise(HandCommand, "hand_command", qos.stream())
+        self._outputs = self.advertise(COMMAND_FORMS[config.output], "joint_command", qos.stream())
+        self._states = self.advertise(TeleopState, "teleop_state", qos.latched())
+        self.listen(JointTarget, "joint_target", self._on_target, qos.newest_reliable())
+        self.listen(JointState, "joint_states", self._on_measured, qos.newest_only())
+        self.listen(Joy, "joy", self._on_joy, qos.newest_only())
+        self.serve(Trigger, "engage", self._answer(self._controller.engage))
+        self.serve(Trigger, "disengage", self._answer(self._controller.disengage))
+        self.serve(Trigger, "emergency_stop", self._answer(self._controller.emergency_stop))
+        self.serve(Trigger, "release_stop", self._answer(self._controller.release))
+        self.every(1.0 / config.rate_hz, self._tick)
+
+    def deactivate(self) -> None:
+        """Take the hand from the operator; whoever activates again must engage again."""
+        self._controller.disengage(self.now_ns(), "by the lifecycle")
+
+    def diagnostics(self) -> dict[str, str]:
+        """State of the teleoperation."""
+        controller: TeleopController | None = getattr(self, "_controller", None)
+        if controller is None:
+            return {}
+        return {
+            "teleop_state": controller.phase.name.lower(),
+            "reason": controller.reason,
+            "refused_targets": str(self._refused_targets),
+            "last_refusal": controller.last_refusal,
+        }
+
+    def _answer(self, request: Callable[[int], Any]) -> Callable[[Any, Any], Any]:
+        def answer(_: Any, response: Trigger.Response) -> Trigger.Response:
+            if not self.active:
+                response.success, response.message = False, "the command node is not active"
+                return response
+            reply = request(self.now_ns())
+            response.success, response.message = reply.accepted, reply.message
+            self._say_state(self.now_ns())
+            return response
+
+        return answer
+
+    def _on_target(self, message: JointTarget) -> None:
+        target = target_from_message(message)
+        if target.outcome in (SolveOutcome.REJECTED_INPUT, SolveOutcome.INFEASIBLE):
+            return
+        if target.joint_names != self._names:
+            raise InputError(
+                f"joint target names {', '.join(target.joint_names) or 'nothing'}; "
+                f"this hand has {', '.join(self._names)}"
+            )
+        capture_ns = nanoseconds(message.header.stamp)
+        if self._controller.on_target(target.positions, capture_ns, self.now_ns()):
+            # At once, not at the next tick: half a period less on the way to the finger.
+            self._tick()
+            self.monitor.handle(self.now_ns() - capture_ns)
+        else:
+            self._refused_targets += 1
+
+    def _on_measured(self, message: JointState) -> None:
+        self._controller.on_measured(positions_from_form(message, self._names), self.now_ns())
+
+    def _on_joy(self, message: Joy) -> None:
+        pressed = tuple(
+            index
+            for index, value in enumerate(message.buttons)
+            if value and index not in self._buttons
+        )
+        self._buttons = tuple(i for i, value in enumerate(message.buttons) if value)
+        now_ns = self.now_ns()
+        if self.config.joy_stop_button in pressed:
+            self._controller.emergency_stop(now_ns, "by joystick")
+        elif self.config.joy_engage_button in pressed:
+            engaged = self._controller.phase.name in ("RAMPING", "TRACKING", "HOLDING")
+            if engaged:
+                self._controller.disengage(now_ns, "by joystick")
+            else:
+                self._controller.engage(now_ns)
+
+    def _tick(self) -> None:
+        now_ns = self.now_ns()
+        command = self._controller.tick(now_ns)
+        if command is not None:
+            if self.config.output == "joint_state":
+                form: Any = command_to_joint_state(command)
+            elif self.config.output == "float64_multi_array":
+                form = command_to_multi_array(command)
+            else:
+                form = command_to_trajectory(command, 1.0 / self.config.rate_hz)
+            self._outputs.publish(form)
+            self._commands.publish(command_to_message(command))
+        self._say_state(now_ns)
+
+    def _say_state(self, now_ns: int) -> None:
+        """Publish the state when it, or its reason, has changed."""
+        said = (self._controller.phase.name, self._controller.reason)
+        if said != self._said:
+            self._said = said
+            self._states.publish(
+                teleop_state_message(self._controller.phase, self._controller.reason, now_ns)
+            )
+
+
+def main() -> int:
+    """Run the command node."""
+    return run_node(CommandNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,170 @@
+"""Hand pose node: images of any camera driver in, hands and their meshes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rejshand_msgs.msg import HandMesh, HandMeshFaces, HandPose, HandPoseArray
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import PinholeCamera
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.hand.template import load_template
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.conversions import (
+    camera_from_message,
+    faces_message,
+    hand_to_message,
+    lost_hand_message,
+    mesh_to_cdr,
+    wrist_pose_message,
+)
+from rejshand_ros.nodes.images import to_bgr
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.stamps import nanoseconds
+from rejshand_ros.nodes.topics import SIDES
+from rejshand_ros.nodes.tracker_factory import build_tracker
+from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
+
+
+@dataclass(frozen=True)
+class HandPoseConfig(NodeConfig):
+    """Parameters of the hand pose node; their descriptions are in the fields."""
+
+    side: str = parameter("both", "hands to follow", choices=tuple(SIDES))
+    image_topic: str = parameter("image_raw", "image topic, without /compressed")
+    image_transport: str = parameter(
+        "compressed", "form of the images to subscribe to", choices=("raw", "compressed")
+    )
+    camera_info_topic: str = parameter("camera_info", "CameraInfo topic of the same camera")
+    assumed_fov_deg: float = parameter(
+        60.0, "horizontal field of view of an uncalibrated camera [deg]", low=20.0, high=150.0
+    )
+    weights: str = parameter("default", "shipped weights' name, or path of a weights file")
+    device: str = parameter(
+        "auto", "where the network runs", choices=("auto", "cpu", "cuda", "torch-cpu")
+    )
+    threads: int = parameter(2, "CPU threads of the network", low=1, high=64)
+    publish_mesh: bool = parameter(True, "publish hand_mesh", mutable=True)
+
+
+class HandPoseNode(ChainNode[HandPoseConfig]):
+    """Follows hands through the newest image.
+
+    Its subscription keeps one image: what arrives while the network works replaces what waits,
+    so the age of what is processed is bounded by one camera period and the processing time.
+    """
+
+    NAME = "hand_pose"
+    CONFIG = HandPoseConfig
+
+    def configure(self) -> None:
+        """Load the network, then open the topics."""
+        config = self.config
+        self._sides = SIDES[config.side]
+        self._camera: PinholeCamera | None = None
+        self._found = 0
+        self._tracker = self.build_tracker()
+        self._hands = self.advertise(HandPoseArray, "hands", qos.stream())
+        self._poses: dict[Side, Any] = {}
+        self._meshes: dict[Side, Any] = {}
+        self._wrists: dict[Side, Any] = {}
+        self._faces: dict[Side, Any] = {}
+        for side in self._sides:
+            self._poses[side] = self.advertise(HandPose, f"{side}/hand_pose", qos.stream())
+            self._meshes[side] = self.advertise(HandMesh, f"{side}/hand_mesh", qos.stream())
+            self._wrists[side] = self.advertise(PoseStamped, f"{side}/wrist_pose", qos.stream())
+            self._faces[side] = self.advertise(
+                HandMeshFaces, f"{side}/hand_mesh_faces", qos.latched()
+            )
+        self.listen(CameraInfo, config.camera_info_topic, self._on_camera, qos.newest_only())
+        if config.image_transport == "compressed":
+            topic = f"{config.image_topic}/compressed"
+            self.listen(CompressedImage, topic, self._on_image, qos.newest_only())
+        else:
+            self.listen(Image, config.image_topic, self._on_image, qos.newest_only())
+
+    def build_tracker(self) -> Any:
+        """The tracker that this node runs; warm, so that the first image is not late."""
+        return build_tracker(
+            weights=self.config.weights,
+            device=self.config.device,
+            threads=self.config.threads,
+            sides=self._sides,
+        )
+
+    def activate(self) -> None:
+        """Latch the triangles of the mesh."""
+        template = load_template()
+        for side, publisher in self._faces.items():
+            publisher.publish(faces_message(template.faces, side))
+
+    def cleanup(self) -> None:
+        """Let go of the network."""
+        self._tracker = None
+
+    def diagnostics(self) -> dict[str, str]:
+        """How often a hand was found, and whether the camera is calibrated."""
+        found = getattr(self, "_found", 0)
+        ratio = found / self.monitor.handled if self.monitor.handled else 0.0
+        return {
+            "hand_found_ratio": f"{ratio:.3f}",
+            "calibrated": str(getattr(self, "_camera", None) is not None).lower(),
+        }
+
+    def _on_camera(self, message: CameraInfo) -> None:
+        self._camera = camera_from_message(message)
+
+    def _camera_of(self, image: np.ndarray) -> PinholeCamera:
+        height, width = image.shape[:2]
+        if self._camera is None:
+            return PinholeCamera.from_field_of_view(width, height, self.config.assumed_fov_deg)
+        if (self._camera.width, self._camera.height) != (width, height):
+            raise InputError(
+                f"image of {width} x {height}, camera_info of {self._camera.width} x "
+                f"{self._camera.height}; both must come from one camera"
+            )
+        return self._camera
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        image = to_bgr(message)
+        stamp_ns, frame = nanoseconds(message.header.stamp), message.header.frame_id
+        hands: tuple[TrackedHand, ...] = self._tracker.update(
+            image, stamp_ns, self._camera_of(image)
+        )
+        seen = {hand.side: hand for hand in hands if hand.state is not TrackState.LOST}
+        poses = {
+            side: hand_to_message(seen[side], frame)
+            if side in seen
+            else lost_hand_message(stamp_ns, side, frame)
+            for side in self._sides
+        }
+        # What moves the robot goes first, what is only looked at last.
+        for side, pose in poses.items():
+            self._poses[side].publish(pose)
+        found = HandPoseArray(header=message.header)
+        found.hands = [pose for side, pose in poses.items() if side in seen]
+        self._hands.publish(found)
+        for side in self._sides:
+            if side in seen:
+                self._wrists[side].publish(wrist_pose_message(poses[side]))
+                if self.config.publish_mesh and self._meshes[side].get_subscription_count():
+                    self._meshes[side].publish(mesh_to_cdr(seen[side], frame))
+        self._found += any(
+            seen[side].state is TrackState.TRACKING for side in self._sides if side in seen
+        )
+        self.monitor.handle(self.now_ns() - stamp_ns)
+
+
+def main() -> int:
+    """Run the hand pose node."""
+    return run_node(HandPoseNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

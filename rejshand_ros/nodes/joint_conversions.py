@@ -1,0 +1,196 @@
+"""Joint targets and commands to messages and back: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from rejshand_msgs.msg import FingertipError, JointTarget, TeleopState
+from rejshand_msgs.msg import HandCommand as HandCommandMessage
+from rejshand_ros.command.command import HandCommand, TeleopPhase
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import Array
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.nodes.stamps import duration_message, header, nanoseconds, time_message
+from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
+
+
+def target_to_message(
+    result: RetargetResult, stamp_ns: int, hand: str, side: Side, frame_id: str = ""
+) -> JointTarget:
+    """JointTarget of a solve."""
+    message = JointTarget(
+        header=header(stamp_ns, frame_id),
+        hand=hand,
+        side=str(side),
+        names=list(result.joint_names),
+        outcome=result.outcome.value,
+        reason=result.reason,
+        iterations=int(result.iterations),
+        solve_time=float(result.solve_time_s),
+        fingertip_errors=[
+            FingertipError(finger=finger, error=float(error))
+            for finger, error in result.fingertip_error_m.items()
+        ],
+        active_limits=list(result.active_limits),
+    )
+    message.positions.extend(np.asarray(result.positions, float).tolist())
+    return message
+
+
+def target_from_message(message: JointTarget) -> RetargetResult:
+    """The solve in a JointTarget.
+
+    Raises:
+        InputError: Names and positions differ in number, a number is not finite, or the outcome
+            is unknown.
+    """
+    positions = np.array(message.positions, float)
+    if len(message.names) != len(positions):
+        raise InputError(f"{len(message.names)} joint names, {len(positions)} positions")
+    if not np.isfinite(positions).all():
+        raise InputError("joint target holds positions that are not finite")
+    try:
+        outcome = SolveOutcome(message.outcome)
+    except ValueError:
+        raise InputError(f"joint target has outcome {message.outcome}; valid: 0 to 4") from None
+    return RetargetResult(
+        joint_names=tuple(message.names),
+        positions=positions,
+        outcome=outcome,
+        reason=message.reason,
+        iterations=int(message.iterations),
+        solve_time_s=float(message.solve_time),
+        fingertip_error_m={e.finger: float(e.error) for e in message.fingertip_errors},
+        active_limits=tuple(message.active_limits),
+    )
+
+
+def teleop_state_message(phase: TeleopPhase, reason: str, stamp_ns: int) -> TeleopState:
+    """TeleopState of a phase."""
+    return TeleopState(
+        header=header(stamp_ns), state=phase.value, name=phase.name.lower(), reason=reason
+    )
+
+
+def command_to_message(command: HandCommand) -> HandCommandMessage:
+    """HandCommand as a message."""
+    message = HandCommandMessage(
+        header=header(command.issued_ns),
+        capture_stamp=time_message(command.capture_ns or 0),
+        state=teleop_state_message(command.phase, command.reason, command.issued_ns),
+        names=list(command.joint_names),
+        first_for_capture=bool(command.first_for_capture),
+    )
+    message.positions.extend(np.asarray(command.positions, float).tolist())
+    message.velocities.extend(np.asarray(command.velocities, float).tolist())
+    return message
+
+
+def command_from_message(message: HandCommandMessage) -> HandCommand:
+    """The command in a message.
+
+    Raises:
+        InputError: Lengths differ or the state is unknown.
+    """
+    if not len(message.names) == len(message.positions) == len(message.velocities):
+        raise InputError("a hand command's names, positions and velocities differ in number")
+    try:
+        phase = TeleopPhase(message.state.state)
+    except ValueError:
+        raise InputError(f"hand command has state {message.state.state}; valid: 0 to 4") from None
+    return HandCommand(
+        issued_ns=nanoseconds(message.header.stamp),
+        capture_ns=nanoseconds(message.capture_stamp) or None,
+        phase=phase,
+        reason=message.state.reason,
+        joint_names=tuple(message.names),
+        positions=np.array(message.positions, float),
+        velocities=np.array(message.velocities, float),
+        first_for_capture=bool(message.first_for_capture),
+    )
+
+
+def command_to_joint_state(command: HandCommand) -> JointState:
+    """The command as a sensor_msgs/JointState."""
+    return joint_state(
+        command.issued_ns, command.joint_names, command.positions, command.velocities
+    )
+
+
+def joint_state(
+    stamp_ns: int,
+    names: Sequence[str],
+    positions: Array,
+    velocities: Array,
+    efforts: Array | None = None,
+) -> JointState:
+    """A sensor_msgs/JointState of arrays (n,): radians, radians a second, newton metres."""
+    message = JointState(header=header(stamp_ns), name=list(names))
+    message.position.extend(np.asarray(positions, float).tolist())
+    message.velocity.extend(np.asarray(velocities, float).tolist())
+    if efforts is not None:
+        message.effort.extend(np.asarray(efforts, float).tolist())
+    return message
+
+
+def command_to_multi_array(command: HandCommand) -> Float64MultiArray:
+    """The positions alone, in the order of the hand's joints (forward_command_controller)."""
+    message = Float64MultiArray()
+    message.data.extend(np.asarray(command.positions, float).tolist())
+    return message
+
+
+def command_to_trajectory(command: HandCommand, reach_in_s: float) -> JointTrajectory:
+    """A trajectory of one point (joint_trajectory_controller).
+
+    Args:
+        command: The command.
+        reach_in_s: Time after its issue at which the point is to be reached.
+    """
+    point = JointTrajectoryPoint(time_from_start=duration_message(reach_in_s))
+    point.positions.extend(np.asarray(command.positions, float).tolist())
+    point.velocities.extend(np.asarray(command.velocities, float).tolist())
+    return JointTrajectory(
+        header=header(command.issued_ns), joint_names=list(command.joint_names), points=[point]
+    )
+
+
+COMMAND_FORMS = {
+    "joint_state": JointState,
+    "float64_multi_array": Float64MultiArray,
+    "joint_trajectory": JointTrajectory,
+}
+"""Parameter value -> message type of `joint_command`."""
+
+
+def positions_from_form(message: Any, names: Sequence[str]) -> Array:
+    """Joint positions (n,) in the order of `names`, from whichever form a command took.
+
+    Raises:
+        InputError: Joints are missing, too many, or a number is not finite.
+    """
+    if isinstance(message, Float64MultiArray):
+        given_names: Sequence[str] = tuple(names)
+        values = np.array(message.data, float)
+    elif isinstance(message, JointTrajectory):
+        if not message.points:
+            raise InputError("joint trajectory without points")
+        given_names, values = message.joint_names, np.array(message.points[-1].positions, float)
+    else:
+        given_names, values = message.name, np.array(message.position, float)
+    if len(given_names) != len(values):
+        raise InputError(f"{len(given_names)} joint names, {len(values)} positions")
+    by_name = dict(zip(given_names, values, strict=True))
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise InputError(f"joint command lacks {', '.join(missing)}; it must name every joint")
+    positions = np.array([by_name[name] for name in names])
+    if not np.isfinite(positions).all():
+        raise InputError("joint command holds positions that are not finite")
+    return positions

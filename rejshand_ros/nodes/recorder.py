@@ -1,0 +1,155 @@
+"""Recorder node: the chain's messages, as they came, into episodes (rosbag2, MCAP)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rejshand_msgs.srv import StartEpisode, StopEpisode
+from rejshand_ros.errors import ConfigError, RecordingError
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
+from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.recording.session import RecordingSession, SessionConfig
+from rejshand_ros.recording.writer import RecordedTopic
+
+
+@dataclass(frozen=True)
+class RecorderConfig(NodeConfig):
+    """Parameters of the recorder node; their descriptions are in the fields."""
+
+    folder: str = parameter("episodes", "folder below which each episode gets its own")
+    episode: str = parameter("", "episode to begin at once; empty: wait for start_episode")
+    side: str = parameter("right", "hands to record", choices=tuple(SIDES))
+    transport: str = parameter("compressed", "form of the images", choices=("raw", "compressed"))
+    command_type: str = parameter("sensor_msgs/msg/JointState", "message type of joint_command")
+    reliable_images: bool = parameter(
+        True, "false where the camera driver publishes images best effort"
+    )
+    extra_topics: tuple[str, ...] = parameter((), "more to record, each as topic:package/msg/Name")
+    preroll_s: float = parameter(
+        1.0, "time before the start that belongs to an episode [s]", low=0.0, high=60.0
+    )
+    flush_period_s: float = parameter(
+        0.5, "time between two looks at the disk [s]", low=0.05, high=10.0
+    )
+
+
+class RecorderNode(ChainNode[RecorderConfig]):
+    """Writes serialised messages without taking them apart."""
+
+    NAME = "recorder"
+    CONFIG = RecorderConfig
+
+    def configure(self) -> None:
+        """Subscribe to everything that an episode holds."""
+        config = self.config
+        wanted = chain_topics(
+            SIDES[config.side],
+            transport=config.transport,
+            command_type=config.command_type,
+            reliable_images=config.reliable_images,
+        )
+        wanted += tuple(_extra(text) for text in config.extra_topics)
+        topics = [
+            RecordedTopic(
+                self.resolve_topic_name(topic.name), topic.msgtype, topic.latched, topic.reliable
+            )
+            for topic in wanted
+        ]
+        self._session = RecordingSession(
+            Path(config.folder).expanduser(), topics, SessionConfig(preroll_s=config.preroll_s)
+        )
+        for topic in topics:
+            profile = qos.recording(reliable=topic.reliable, transient=topic.latched)
+            self.listen(
+                message_class(topic.msgtype),
+                topic.name,
+                self._keeper(topic.name),
+                profile,
+                raw=True,
+            )
+        self.serve(StartEpisode, "start_episode", self._on_start)
+        self.serve(StopEpisode, "stop_episode", self._on_stop)
+        self.every(config.flush_period_s, self._session.flush)
+
+    def activate(self) -> None:
+        """Begin the episode that a parameter names."""
+        if self.config.episode:
+            self._session.start(EpisodeCard(self.config.episode), time.time_ns())
+
+    def deactivate(self) -> None:
+        """Complete the episode being recorded."""
+        if self._session.recording:
+            folder = self._session.stop(drops={"all": self.monitor.dropped})
+            self.get_logger().info(f"episode {folder} complete")
+
+    def diagnostics(self) -> dict[str, str]:
+        """Whether an episode is being written, and how much is in it."""
+        session: RecordingSession | None = getattr(self, "_session", None)
+        if session is None:
+            return {}
+        return {
+            "recording": str(session.recording).lower(),
+            "messages": str(sum(session.counts.values())),
+        }
+
+    def _keeper(self, topic: str) -> Callable[[bytes], None]:
+        def keep(data: bytes) -> None:
+            self._session.on_message(topic, time.time_ns(), data)
+            self.monitor.handle()
+
+        return keep
+
+    def _on_start(
+        self, request: StartEpisode.Request, response: StartEpisode.Response
+    ) -> StartEpisode.Response:
+        card = EpisodeCard(request.name, task=request.task, operator=request.operator_name)
+        try:
+            if not self.active:
+                raise RecordingError("the recorder is not active")
+            response.path = str(self._session.start(card, time.time_ns()))
+            response.success, response.message = True, "recording"
+        except RecordingError as error:
+            response.success, response.message = False, str(error)
+        return response
+
+    def _on_stop(
+        self, request: StopEpisode.Request, response: StopEpisode.Response
+    ) -> StopEpisode.Response:
+        try:
+            folder = (
+                self._session.discard()
+                if request.discard
+                else self._session.stop(success=bool(request.task_success))
+            )
+            response.success, response.path = True, str(folder)
+            response.message = "thrown away" if request.discard else "complete"
+        except RecordingError as error:
+            response.success, response.message = False, str(error)
+        return response
+
+
+def _extra(text: str) -> RecordedTopic:
+    """A topic given as ``name:package/msg/Name``.
+
+    Raises:
+        ConfigError: It is given in another form.
+    """
+    name, _, msgtype = text.rpartition(":")
+    if not name or msgtype.count("/") != 2:
+        raise ConfigError(f"extra topic {text!r}; the form is topic:package/msg/Name")
+    return RecordedTopic(name, msgtype)
+
+
+def main() -> int:
+    """Run the recorder node."""
+    return run_node(RecorderNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

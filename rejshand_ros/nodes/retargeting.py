@@ -1,0 +1,88 @@
+"""Retargeting node: a hand pose in, the robot hand's joint target out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rejshand_msgs.msg import HandPose, JointTarget
+from rejshand_ros.errors import InputError
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.conversions import hand_from_message
+from rejshand_ros.nodes.joint_conversions import target_to_message
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.retargeting.result import SolveOutcome
+from rejshand_ros.tracking.tracked_hand import TrackState
+
+FAILURES = (SolveOutcome.INFEASIBLE, SolveOutcome.REJECTED_INPUT)
+
+
+@dataclass(frozen=True)
+class RetargetingConfig(NodeConfig):
+    """Parameters of the retargeting node; their descriptions are in the fields."""
+
+    hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
+    side: str = parameter("right", "side of the hand", choices=("right", "left"))
+
+
+class RetargetingNode(ChainNode[RetargetingConfig]):
+    """Solves for the robot hand's joints whenever a hand was seen.
+
+    A held or lost hand makes no target: whoever commands must see the input grow old.
+    """
+
+    NAME = "retargeting"
+    CONFIG = RetargetingConfig
+
+    def configure(self) -> None:
+        """Build the robot model and the solver."""
+        self._side = Side(self.config.side)
+        self._failures = 0
+        self._worst_s = 0.0
+        self._retargeter = self.build_retargeter()
+        self._targets = self.advertise(JointTarget, "joint_target", qos.stream())
+        self.listen(HandPose, "hand_pose", self._on_hand, qos.newest_only())
+
+    def build_retargeter(self) -> Any:
+        """The solver that this node runs."""
+        from rejshand_ros.retargeting.retargeter import Retargeter
+        from rejshand_ros.retargeting.robot_hand import load_robot_hand
+
+        return Retargeter(load_robot_hand(self.config.hand, self._side))
+
+    def cleanup(self) -> None:
+        """Let go of the solver."""
+        self._retargeter = None
+
+    def diagnostics(self) -> dict[str, str]:
+        """Failed solves and the longest one since the last report."""
+        worst, self._worst_s = getattr(self, "_worst_s", 0.0), 0.0
+        return {
+            "solver_failures": str(getattr(self, "_failures", 0)),
+            "solve_ms_max": f"{1e3 * worst:.2f}",
+        }
+
+    def _on_hand(self, message: HandPose) -> None:
+        hand = hand_from_message(message)
+        if hand is None or hand.state is not TrackState.TRACKING:
+            return
+        if hand.side is not self._side:
+            raise InputError(f"{hand.side} hand on the topic of the {self._side} one")
+        result = self._retargeter.retarget(hand.keypoints_3d, hand.side, hand.stamp_ns)
+        self._targets.publish(
+            target_to_message(result, hand.stamp_ns, self.config.hand, self._side)
+        )
+        self._failures += result.outcome in FAILURES
+        self._worst_s = max(self._worst_s, result.solve_time_s)
+        self.monitor.handle(self.now_ns() - hand.stamp_ns)
+
+
+def main() -> int:
+    """Run the retargeting node."""
+    return run_node(RetargetingNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
