@@ -1,0 +1,53 @@
+"""The verbs for episodes, as a person types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+from episodes import JOINTS, write_episode
+
+from rejshand_ros.errors import RecordingError
+from rejshand_ros.recording.commands import export_main, inspect_main, repair_main
+from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.recording.inspection import summarise
+
+
+def test_inspect_tells_rates_and_gaps_and_draws_a_sheet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = EpisodeCard("take", task="pinch", success=True)
+    folder = write_episode(tmp_path / "take", 30, lost=(10, 11), card=card)
+    topics = {topic.name: topic for topic in summarise(folder).topics}
+    assert topics[JOINTS.name].rate_hz == pytest.approx(100, rel=0.01)
+    assert topics["/image_raw/compressed"].gaps == 1
+    assert topics["/image_raw/compressed"].longest_gap_s == pytest.approx(0.1, abs=0.005)
+    inspect_main([str(folder)])
+    printed = capsys.readouterr().out
+    assert "success" in printed
+    assert "task: pinch" in printed
+    sheet = cv2.imread(str(folder / "contact_sheet.png"))
+    assert sheet is not None
+    assert sheet.shape == (4 * 240, 4 * 320, 3)
+
+
+def test_repair_recovers_a_folder_of_episodes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_episode(tmp_path / "take", 5)
+    (folder / "metadata.yaml").unlink()
+    repair_main([str(tmp_path)])
+    assert "recovered" in capsys.readouterr().out
+    assert (folder / "metadata.yaml").exists()
+    repair_main([str(tmp_path)])
+    assert "nothing to repair" in capsys.readouterr().out
+    with pytest.raises(RecordingError, match="no such folder"):
+        repair_main([str(tmp_path / "nothing")])
+
+
+def test_export_reports_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_episode(tmp_path / "in" / "take", 6)
+    export_main([str(tmp_path / "in"), "--out", str(tmp_path / "out")])
+    assert "1 episodes" in capsys.readouterr().out
+    assert (tmp_path / "out/meta/info.json").exists()
