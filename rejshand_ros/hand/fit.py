@@ -217,9 +217,8 @@ def _rays(pixels: Array, matrix: Array) -> Array:
 
 def _join(parts: list[_State]) -> _State:
     if not parts:
-        return _State(
-            np.zeros((0, DOF_COUNT)), np.zeros((0, BONE_COUNT)), np.zeros((0, 3, 3)), np.zeros((0, 3))
-        )
+        shapes = ((DOF_COUNT,), (BONE_COUNT,), (3, 3), (3,))
+        return _State(*(np.zeros((0, *shape)) for shape in shapes))
     return _State(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -375,8 +374,8 @@ def _robust(values: Array) -> tuple[Array, Array]:
     width = 4.0
     ray_root, hint_root = np.sqrt(1 + rays / width), np.sqrt(1 + hints / width)
     cost = 2 * width * ((ray_root - 1).sum(axis=1) + (hint_root - 1).sum(axis=1))
-    weights = np.concatenate([np.repeat(1 / ray_root, 2, 1), np.repeat(1 / hint_root, 3, 1)], axis=1)
-    return cost, weights
+    of_rays, of_hints = np.repeat(1 / ray_root, 2, axis=1), np.repeat(1 / hint_root, 3, axis=1)
+    return cost, np.concatenate([of_rays, of_hints], axis=1)
 
 
 def _solve(
