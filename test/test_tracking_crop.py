@@ -92,7 +92,7 @@ def test_mirror_flips_the_crop_left_to_right() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.floats(60, 1500), st.floats(-3, 3), st.booleans(), st.floats(100, 1180))
+@given(st.floats(60, 900), st.floats(-3, 3), st.booleans(), st.floats(450, 850))
 def test_a_drawn_dot_lands_where_the_coordinates_say(
     side: float, roll: float, mirror: bool, x: float
 ) -> None:

@@ -1,0 +1,90 @@
+"""How hands are found, followed, lost and smoothed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rejshand_ros.errors import ConfigError
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.tracking.one_euro import OneEuroConfig
+
+BOX_SCALE = 1.25
+"""Side of a hand's square box over the longer side of its keypoints' hull."""
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Parameters of `HandTracker`.
+
+    Attributes:
+        sides: The hands to follow; a hand of another side is passed over.
+        acquire_presence: Probability of a hand in the crop from which a new hand is taken up.
+        keep_presence: Probability below which a followed hand counts as not seen; lower than
+            `acquire_presence`, so that a hand on the edge does not flicker.
+        hold_s: How long a hand that is not seen is held at its last estimate before it is lost,
+            seconds.
+        search_period_s: How often a further hand is looked for while one is followed, seconds.
+            With no hand followed every image is searched.
+        confirm_frames: Images in a row in which a new hand must be seen before it is reported:
+            a false find does not survive them.
+        side_time_s: Time constant over which the network's opinion of the side is averaged,
+            seconds.
+        side_doubt: When the averaged probability of the side that a hand is followed as falls
+            below this, the hand is dropped and taken up anew.
+        smallest_px: Hands with a box smaller than this are dropped, pixels.
+        smooth: Whether to smooth at all.
+        image_filter: Of the image points; the unit is the hand's box.
+        points_filter: Of the 3D points relative to the wrist, metres.
+        position_filter: Of the wrist's position, metres.
+        orientation_filter: Of the wrist's orientation, radians.
+        hand_length_m: The operator's calibrated hand length (wrist to tip of the straightened
+            middle finger), metres; None takes the network's, averaged.
+        longest_side_px: Larger images are refused, pixels.
+    """
+
+    sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT)
+    acquire_presence: float = 0.6
+    keep_presence: float = 0.35
+    hold_s: float = 0.3
+    search_period_s: float = 0.4
+    confirm_frames: int = 2
+    side_time_s: float = 0.5
+    side_doubt: float = 0.25
+    smallest_px: float = 24.0
+    smooth: bool = True
+    image_filter: OneEuroConfig = field(
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=2.0, beta=8.0)
+    )
+    points_filter: OneEuroConfig = field(
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.5, beta=30.0)
+    )
+    position_filter: OneEuroConfig = field(
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.0, beta=10.0)
+    )
+    orientation_filter: OneEuroConfig = field(
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.5, beta=1.5)
+    )
+    hand_length_m: float | None = None
+    longest_side_px: int = 8192
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their ranges, by name."""
+        for name in ("acquire_presence", "keep_presence", "side_doubt"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise ConfigError(f"{name} {value}; a probability 0..1 is needed")
+        if self.keep_presence > self.acquire_presence:
+            raise ConfigError(
+                f"keep_presence {self.keep_presence} is above acquire_presence"
+                f" {self.acquire_presence}; it must not be"
+            )
+        for name in ("hold_s", "search_period_s", "side_time_s", "smallest_px"):
+            value = getattr(self, name)
+            if not 0.0 < value < float("inf"):
+                raise ConfigError(f"{name} {value}; a positive number is needed")
+        if self.confirm_frames < 1:
+            raise ConfigError(f"confirm_frames {self.confirm_frames}; at least 1 is needed")
+        if not self.sides or len(set(self.sides)) != len(self.sides):
+            raise ConfigError(f"sides {self.sides}; right, left or both, each once")
+        if self.hand_length_m is not None and not 0.08 <= self.hand_length_m <= 0.3:
+            raise ConfigError(f"hand_length_m {self.hand_length_m}; 0.08..0.3 m is needed")

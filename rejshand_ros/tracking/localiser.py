@@ -1,0 +1,90 @@
+"""Where in a whole frame hands are: the interface, and what a find is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rejshand_ros.geometry import Array, PinholeCamera
+from rejshand_ros.hand.keypoints import MIDDLE_MCP, WRIST, Side
+from rejshand_ros.tracking.config import BOX_SCALE
+
+
+@dataclass(frozen=True)
+class HandBox:
+    """A hand in an image: a square box, how it is turned, which side, how sure.
+
+    Attributes:
+        centre: (2,) pixels.
+        side_px: Side of the square, pixels: 1.25 times the keypoints' hull.
+        roll_rad: The fingers point along the image direction (sin roll, -cos roll).
+        side: The hand's probable side; None where the finder cannot tell.
+        score: Probability, 0..1.
+    """
+
+    centre: Array
+    side_px: float
+    roll_rad: float
+    side: Side | None
+    score: float
+
+
+class Localiser(ABC):
+    """Finds hands in whole frames."""
+
+    @abstractmethod
+    def find(
+        self, image: NDArray[np.uint8], camera: PinholeCamera, exclude: Sequence[HandBox] = ()
+    ) -> list[HandBox]:
+        """Find hands.
+
+        Args:
+            image: (H, W, 3) uint8, BGR.
+            camera: The camera that took it.
+            exclude: Hands that are followed already; they are not found again.
+
+        Returns:
+            Finds, the surest first.
+        """
+
+
+def box_of_keypoints(
+    keypoints: Array, fallback_roll_rad: float, side: Side | None = None, score: float = 1.0
+) -> HandBox:
+    """The square box of 21 keypoints (21, 2), pixels, turned along the hand.
+
+    The hull is taken in the turned axes, so that the crop is as tight for a slanted hand as for
+    an upright one. Where the palm points at the camera its direction in the image is noise: the
+    shorter the palm, the more of `fallback_roll_rad` stays.
+    """
+    up = keypoints[MIDDLE_MCP] - keypoints[WRIST]
+    extent = float((keypoints.max(0) - keypoints.min(0)).max())
+    trust = float(np.clip((np.linalg.norm(up) / max(extent, 1e-6) - 0.1) / 0.2, 0.0, 1.0))
+    measured = float(np.arctan2(up[0], -up[1]))
+    roll = fallback_roll_rad + trust * wrap_angle(measured - fallback_roll_rad)
+    c, s = np.cos(roll), np.sin(roll)
+    # Columns: the crop's right and down in the image.
+    axes = np.array([[c, -s], [s, c]])
+    turned = keypoints @ axes
+    low, high = turned.min(0), turned.max(0)
+    centre = axes @ ((low + high) / 2)
+    return HandBox(centre, float((high - low).max()) * BOX_SCALE, wrap_angle(roll), side, score)
+
+
+def wrap_angle(angle: float) -> float:
+    """The same angle in -pi..pi, radians."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def overlap(a: HandBox, b: HandBox) -> float:
+    """Intersection over union of two boxes, taken upright."""
+    reach = (a.side_px + b.side_px) / 2
+    shared = np.minimum(reach - np.abs(a.centre - b.centre), min(a.side_px, b.side_px))
+    if np.any(shared <= 0):
+        return 0.0
+    common = float(shared[0] * shared[1])
+    return common / (a.side_px**2 + b.side_px**2 - common)

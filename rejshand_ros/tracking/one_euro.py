@@ -1,0 +1,161 @@
+"""Smoothing that trades lag for calm by speed: the One-Euro filter.
+
+Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012. Each point is low-passed with a cut-off that
+grows with its own speed: at rest noise is held down, in motion little lag is added. Time comes
+with every value, so that dropped frames and uneven stamps change nothing in the filter's meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rejshand_ros.errors import ConfigError
+from rejshand_ros.geometry import Array, rotation_from_vector
+
+
+@dataclass(frozen=True)
+class OneEuroConfig:
+    """Parameters of a One-Euro filter.
+
+    Attributes:
+        min_cutoff_hz: Cut-off at rest, Hz. Lower: calmer at rest, and slower to start moving.
+        beta: Growth of the cut-off with speed, Hz per (unit/s), that is 1/unit; the unit is the
+            value's: metres, radians, or hand boxes for image points. Higher: less lag in motion,
+            more noise.
+        speed_cutoff_hz: Cut-off of the speed's own low-pass, Hz.
+        reset_after_s: A gap between stamps longer than this, or one that runs backwards, starts
+            the filter afresh, seconds.
+    """
+
+    min_cutoff_hz: float
+    beta: float
+    speed_cutoff_hz: float = 3.0
+    reset_after_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what would not be a filter."""
+        for name in ("min_cutoff_hz", "speed_cutoff_hz", "reset_after_s"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} {value}; a positive number is needed")
+        if not (np.isfinite(self.beta) and self.beta >= 0):
+            raise ConfigError(f"beta {self.beta}; zero or a positive number is needed")
+
+
+class OneEuroFilter:
+    """Filters arrays (..., d) of points, each point by its own speed.
+
+    Args:
+        config: The parameters.
+    """
+
+    def __init__(self, config: OneEuroConfig) -> None:
+        self.config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next value passes as it is."""
+        self._stamp_ns: int | None = None
+        self._value: Array | None = None
+        self._velocity: Array | None = None
+
+    def __call__(self, value: ArrayLike, stamp_ns: int, scale: float = 1.0) -> Array:
+        """Filter the newest value.
+
+        Args:
+            value: (..., d) in the unit of `beta` times `scale`.
+            stamp_ns: Its time, nanoseconds. A stamp equal to the last one answers the last
+                value again; one that runs backwards or a long gap starts afresh.
+            scale: How many of the value's units make one unit of `beta`, e.g. pixels a hand box.
+
+        Returns:
+            The filtered value, same shape.
+        """
+        new = np.asarray(value, float)
+        if self._value is None or self._velocity is None or self._stamp_ns is None:
+            return self._start(new, stamp_ns)
+        period = (stamp_ns - self._stamp_ns) * 1e-9
+        if period == 0.0 and new.shape == self._value.shape:
+            return self._value.copy()
+        if period <= 0.0 or period > self.config.reset_after_s or new.shape != self._value.shape:
+            return self._start(new, stamp_ns)
+        # Speed from the filtered value, not from the last raw one: raw noise differentiates to
+        # a speed that would open the filter at rest.
+        velocity = (new - self._value) / period
+        weight = _weight(self.config.speed_cutoff_hz, period)
+        self._velocity = self._velocity + weight * (velocity - self._velocity)
+        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True) / scale
+        weight = _weight(self.config.min_cutoff_hz + self.config.beta * speed, period)
+        self._value = self._value + weight * (new - self._value)
+        self._stamp_ns = stamp_ns
+        return self._value.copy()
+
+    def _start(self, value: Array, stamp_ns: int) -> Array:
+        self._value, self._velocity = value.copy(), np.zeros_like(value)
+        self._stamp_ns = stamp_ns
+        return value.copy()
+
+
+class OneEuroRotation:
+    """Filters a rotation on its manifold, by its angular speed.
+
+    Args:
+        config: The parameters; `beta` per radian.
+    """
+
+    def __init__(self, config: OneEuroConfig) -> None:
+        self.config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next rotation passes as it is."""
+        self._stamp_ns: int | None = None
+        self._rotation = np.eye(3)
+        self._speed = 0.0
+
+    def __call__(self, rotation: ArrayLike, stamp_ns: int) -> Array:
+        """Filter the newest rotation (3, 3); stamps as in `OneEuroFilter`."""
+        new = np.asarray(rotation, float)
+        period = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
+        if self._stamp_ns is not None and period == 0.0:
+            return self._rotation.copy()
+        if self._stamp_ns is None or period < 0.0 or period > self.config.reset_after_s:
+            self._rotation, self._speed, self._stamp_ns = new.copy(), 0.0, stamp_ns
+            return new.copy()
+        step = rotation_vector(self._rotation.T @ new)
+        speed = float(np.linalg.norm(step)) / period
+        self._speed += float(_weight(self.config.speed_cutoff_hz, period)) * (speed - self._speed)
+        weight = float(_weight(self.config.min_cutoff_hz + self.config.beta * self._speed, period))
+        self._rotation = self._rotation @ rotation_from_vector(weight * step)
+        self._stamp_ns = stamp_ns
+        return self._rotation.copy()
+
+
+def rotation_vector(rotation: Array) -> Array:
+    """Axis-angle (3,), radians, of a rotation matrix (3, 3)."""
+    skew = np.array(
+        [
+            rotation[2, 1] - rotation[1, 2],
+            rotation[0, 2] - rotation[2, 0],
+            rotation[1, 0] - rotation[0, 1],
+        ]
+    )
+    sine, cosine = float(np.linalg.norm(skew)) / 2, (float(np.trace(rotation)) - 1) / 2
+    angle = float(np.arctan2(sine, cosine))
+    if sine > 1e-6:
+        return np.asarray(skew * (angle / (2 * sine)))
+    if cosine > 0:
+        return np.asarray(skew / 2)
+    # A half turn: the axis is the column of R + 1 that is farthest from zero.
+    column = (rotation + np.eye(3))[:, int(np.argmax(np.diag(rotation)))]
+    return np.asarray(angle * column / np.linalg.norm(column))
+
+
+def _weight(cutoff_hz: Array | float, period_s: float) -> Array | float:
+    """Share of the new value in an exponential low-pass of a cut-off at a period."""
+    turn = 2 * pi * cutoff_hz * period_s
+    return turn / (turn + 1.0)

@@ -1,0 +1,239 @@
+"""One followed hand: where its next crop lies, what was last seen, how it is smoothed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform
+from rejshand_ros.hand.frame import wrist_frame
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.inference.estimate import CropEstimate
+from rejshand_ros.tracking.config import TrackingConfig
+from rejshand_ros.tracking.crop import CropCamera
+from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints
+from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
+from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
+from rejshand_ros.tracking.wrist import HandLength, wrist_position
+
+_LONGEST_PREDICTION_S = 0.15
+"""A velocity says nothing about later than this."""
+_GROWTH_PER_S = 2.0
+"""How fast the crop of an unseen hand widens, as a share of its side a second."""
+_WIDEST = 1.6
+"""The widest crop of an unseen hand, as a share of its last."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A hand seen in one image, in the image's and the camera's terms, not smoothed.
+
+    Attributes:
+        stamp_ns: Capture time of the image, nanoseconds.
+        keypoints_2d: (21, 2) pixels in the full image.
+        keypoints_3d: (21, 3) metres, camera axes, relative to the wrist.
+        vertices: (778, 3) metres, camera axes, relative to the wrist.
+        box: The hand's box, from these keypoints.
+        presence: Probability of a hand in the crop, 0..1.
+        right_probability: Probability that the crop as given shows a right hand, 0..1.
+    """
+
+    stamp_ns: int
+    keypoints_2d: Array
+    keypoints_3d: Array
+    vertices: Array
+    box: HandBox
+    presence: float
+    right_probability: float
+
+
+def sighting(estimate: CropEstimate, crop: CropCamera, stamp_ns: int) -> Sighting:
+    """Take an estimate out of its crop: points to pixels and camera axes, a mirror undone."""
+    pixels = crop.to_image(estimate.keypoints_2d)
+    side = Side.LEFT if crop.mirror else Side.RIGHT
+    return Sighting(
+        stamp_ns,
+        pixels,
+        crop.points_to_camera(estimate.keypoints_3d),
+        crop.points_to_camera(estimate.vertices),
+        box_of_keypoints(pixels, crop.roll_rad, side, estimate.presence),
+        estimate.presence,
+        estimate.right_probability,
+    )
+
+
+def is_plausible(
+    seen: Sighting, crop: CropCamera, width: int, height: int, smallest_px: float
+) -> bool:
+    """Whether a sighting is a hand that fits its crop and lies in the image."""
+    if not (np.isfinite(seen.keypoints_2d).all() and np.isfinite(seen.keypoints_3d).all()):
+        return False
+    ratio = seen.box.side_px / crop.side_px
+    if not 0.3 < ratio < 1.8 or seen.box.side_px < smallest_px:
+        return False
+    x, y = seen.box.centre
+    if not (0 <= x < width and 0 <= y < height):
+        return False
+    inside = np.abs(crop.from_image(seen.keypoints_2d) - 0.5).max(1) < 0.6
+    return bool(np.mean(inside) >= 0.75)
+
+
+class Track:
+    """Follows one hand of one side.
+
+    Args:
+        side: The hand's side.
+        first: Its first sighting.
+        camera: The camera, for the wrist's place.
+        right_probability: First opinion that `side` is right, 0..1.
+        config: Parameters.
+
+    Raises:
+        InputError: The first sighting explains no place before the camera.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        first: Sighting,
+        camera: PinholeCamera,
+        right_probability: float,
+        config: TrackingConfig,
+    ) -> None:
+        self.side = side
+        self.seen_frames = 0
+        self.state = TrackState.TRACKING
+        self.side_belief = right_probability
+        self._config = config
+        self._length = HandLength(config.hand_length_m)
+        self._image_filter = OneEuroFilter(config.image_filter)
+        self._points_filter = OneEuroFilter(config.points_filter)
+        self._vertices_filter = OneEuroFilter(config.points_filter)
+        self._position_filter = OneEuroFilter(config.position_filter)
+        self._orientation_filter = OneEuroRotation(config.orientation_filter)
+        self._first_ns = first.stamp_ns
+        self._velocity = np.zeros(2)
+        self.last = first
+        self.hand = self._accept(first, camera)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it was seen often enough to be reported."""
+        return self.seen_frames >= self._config.confirm_frames
+
+    def next_box(self, stamp_ns: int) -> HandBox:
+        """Where the hand should be at a time: its last box, moved on, widened while unseen."""
+        period = (stamp_ns - self.last.stamp_ns) * 1e-9
+        box = self.last.box
+        ahead = min(period, _LONGEST_PREDICTION_S)
+        side = box.side_px
+        if self.state is not TrackState.TRACKING:
+            side *= min(_WIDEST, 1.0 + _GROWTH_PER_S * period)
+        return replace(box, centre=box.centre + self._velocity * ahead, side_px=side)
+
+    def see(self, seen: Sighting, camera: PinholeCamera) -> None:
+        """Take in a sighting.
+
+        Raises:
+            InputError: It explains no place before the camera; the track is as before.
+        """
+        period = (seen.stamp_ns - self.last.stamp_ns) * 1e-9
+        hand = self._accept(seen, camera)
+        if period > 0:
+            age = (seen.stamp_ns - self._first_ns) * 1e-9
+            weight = min(1.0, period / min(age + period, self._config.side_time_s))
+            self.side_belief += weight * (seen.right_probability - self.side_belief)
+        if 0 < period <= 2 * _LONGEST_PREDICTION_S:
+            moved = (seen.box.centre - self.last.box.centre) / period
+            # Half of the new, half of the old: a jump of the crop must not fling the next one.
+            self._velocity += 0.5 * (moved - self._velocity)
+            fastest = 8.0 * seen.box.side_px
+            speed = float(np.linalg.norm(self._velocity))
+            self._velocity *= min(1.0, fastest / max(speed, 1e-9))
+        else:
+            self._velocity = np.zeros(2)
+        self.state = TrackState.TRACKING
+        self.last, self.hand = seen, hand
+
+    def miss(self) -> None:
+        """Not seen in this image."""
+        self.state = TrackState.HELD
+
+    def report(self, stamp_ns: int) -> TrackedHand:
+        """The hand at an image's capture: seen now, or held."""
+        return replace(self.hand, stamp_ns=stamp_ns, state=self.state)
+
+    def _accept(self, seen: Sighting, camera: PinholeCamera) -> TrackedHand:
+        """Place, scale and smooth a sighting."""
+        length, factor = self._length.update(seen.keypoints_3d)
+        keypoints = seen.keypoints_3d * factor
+        position = wrist_position(seen.keypoints_2d, keypoints, camera)
+        rotation = wrist_frame(keypoints, self.side).rotation
+        pixels, vertices = seen.keypoints_2d, seen.vertices * factor
+        if self._config.smooth:
+            stamp = seen.stamp_ns
+            pixels = self._image_filter(pixels, stamp, seen.box.side_px)
+            keypoints = self._points_filter(keypoints, stamp)
+            vertices = self._vertices_filter(vertices, stamp)
+            position = self._position_filter(position, stamp)
+            rotation = self._orientation_filter(rotation, stamp)
+        self.seen_frames += 1
+        return TrackedHand(
+            stamp_ns=seen.stamp_ns,
+            side=self.side,
+            state=TrackState.TRACKING,
+            score=seen.presence,
+            keypoints_2d=pixels,
+            keypoints_3d=keypoints,
+            vertices=vertices,
+            camera_from_wrist=RigidTransform(rotation, position),
+            hand_length_m=length,
+            intrinsics_assumed=camera.assumed,
+        )
+
+
+def lost_hand(side: Side, stamp_ns: int, *, intrinsics_assumed: bool) -> TrackedHand:
+    """A hand that is not there: no points, and a wrist of NaN that nobody can take for a pose."""
+    return TrackedHand(
+        stamp_ns=stamp_ns,
+        side=side,
+        state=TrackState.LOST,
+        score=0.0,
+        keypoints_2d=np.zeros((0, 2)),
+        keypoints_3d=np.zeros((0, 3)),
+        vertices=np.zeros((0, 3)),
+        camera_from_wrist=RigidTransform(np.full((3, 3), np.nan), np.full(3, np.nan)),
+        hand_length_m=0.0,
+        intrinsics_assumed=intrinsics_assumed,
+    )
+
+
+def check_image(image: object, camera: PinholeCamera, longest_px: int) -> None:
+    """Refuse what no hand can be found in.
+
+    Raises:
+        InputError: Not a BGR uint8 image of 32 px to `longest_px`, or a camera that does not fit.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"image of shape {getattr(image, 'shape', None)}; (height, width, 3) BGR needed"
+        )
+    if image.dtype != np.uint8:
+        raise InputError(f"image of type {image.dtype}; uint8 needed")
+    height, width = image.shape[:2]
+    if not (32 <= height <= longest_px and 32 <= width <= longest_px):
+        raise InputError(f"image of {width}x{height} px; 32 to {longest_px} px a side needed")
+    matrix = np.asarray(camera.matrix, float)
+    usable = matrix.shape == (3, 3) and np.isfinite(matrix).all() and matrix[2, 2] == 1
+    if not usable or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        raise InputError(
+            f"camera matrix {matrix.tolist()}; finite values with positive focal lengths needed"
+        )
+    if not np.isfinite(camera.distortion).all():
+        raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")
+    if (camera.width, camera.height) != (width, height):
+        raise InputError(
+            f"camera of {camera.width}x{camera.height} px for an image of {width}x{height} px"
+        )

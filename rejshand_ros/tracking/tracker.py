@@ -1,0 +1,240 @@
+"""Following hands from image to image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import PinholeCamera
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.tracking.config import TrackingConfig
+from rejshand_ros.tracking.crop import CropCamera
+from rejshand_ros.tracking.localiser import HandBox, Localiser
+from rejshand_ros.tracking.track import (
+    Sighting,
+    Track,
+    check_image,
+    is_plausible,
+    lost_hand,
+    sighting,
+)
+from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
+
+_REFINEMENTS = 2
+"""Times that a find's crop is cut anew around the keypoints seen in it."""
+_SAME_HAND = 0.2
+"""Two tracks whose keypoints lie nearer than this share of a box are one hand."""
+_SAME_HAND_FRAMES = 3
+"""For so many images in a row: hands that only cross are left alone."""
+
+
+class HandTracker:
+    """Finds, follows, holds and loses up to one right and one left hand.
+
+    A followed hand costs one run of the crop network: its next crop comes from its last
+    keypoints. The localiser runs on every image while nothing is followed, and seldom while a
+    further hand may turn up.
+
+    Args:
+        predictor: The crop network.
+        localiser: Finds hands in whole frames.
+        config: Parameters.
+    """
+
+    def __init__(
+        self, predictor: Predictor, localiser: Localiser, config: TrackingConfig | None = None
+    ) -> None:
+        self.config = config or TrackingConfig()
+        self._predictor = predictor
+        self._localiser = localiser
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every hand."""
+        self._tracks: dict[Side, Track] = {}
+        self._lost: set[Side] = set()
+        self._stamp_ns: int | None = None
+        self._searched_ns: int | None = None
+        self._shape: tuple[int, ...] = ()
+        self._same_frames = 0
+        self._answer: tuple[TrackedHand, ...] = ()
+
+    def update(
+        self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera
+    ) -> tuple[TrackedHand, ...]:
+        """Take in the newest image.
+
+        Args:
+            image: (H, W, 3) uint8, BGR.
+            stamp_ns: Its capture time, nanoseconds. The last image's stamp again answers the
+                last answer again; one that runs backwards starts afresh.
+            camera: The camera that took it.
+
+        Returns:
+            One entry for every side that is followed, and for every side that was and got lost
+            (state LOST: its arrays are empty, its wrist is NaN).
+
+        Raises:
+            InputError: The image or the camera cannot be used; the tracks stay as they were.
+        """
+        check_image(image, camera, self.config.longest_side_px)
+        if self._stamp_ns is not None and stamp_ns == self._stamp_ns:
+            return self._answer
+        if image.shape != self._shape or (self._stamp_ns is not None and stamp_ns < self._stamp_ns):
+            self.reset()
+            self._shape = image.shape
+        self._stamp_ns = stamp_ns
+        self._follow(image, stamp_ns, camera)
+        self._part_doubles()
+        if self._should_search(stamp_ns):
+            self._search(image, stamp_ns, camera)
+        self._answer = tuple(self._report(stamp_ns, camera))
+        return self._answer
+
+    def _follow(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
+        """Look for each followed hand where it should be by now."""
+        tracks = list(self._tracks.values())
+        boxes = [track.next_box(stamp_ns) for track in tracks]
+        mirrors = [track.side is Side.LEFT for track in tracks]
+        looks = self._look(image, stamp_ns, camera, boxes, mirrors)
+        for track, (seen, fits) in zip(tracks, looks, strict=True):
+            if fits and seen.presence >= self.config.keep_presence:
+                try:
+                    track.see(seen, camera)
+                except InputError:
+                    # Keypoints that no hand before the camera explains: as good as not seen.
+                    track.miss()
+            else:
+                track.miss()
+            unseen_s = (stamp_ns - track.last.stamp_ns) * 1e-9
+            gone = unseen_s > self.config.hold_s
+            passing = unseen_s > 0 and not track.is_confirmed
+            if gone or passing or track.side_belief < self.config.side_doubt:
+                self._drop(track)
+
+    def _look(
+        self,
+        image: NDArray[np.uint8],
+        stamp_ns: int,
+        camera: PinholeCamera,
+        boxes: list[HandBox],
+        mirrors: list[bool],
+    ) -> list[tuple[Sighting, bool]]:
+        """Run the network on boxes: what is seen in each, and whether it fits."""
+        if not boxes:
+            return []
+        size = self._predictor.input_size
+        crops = [
+            CropCamera.around(camera, box.centre, box.side_px, box.roll_rad, size, mirror)
+            for box, mirror in zip(boxes, mirrors, strict=True)
+        ]
+        estimates = self._predictor.predict(np.stack([crop.warp(image) for crop in crops]))
+        height, width = image.shape[:2]
+        looks = []
+        for estimate, crop in zip(estimates, crops, strict=True):
+            seen = sighting(estimate, crop, stamp_ns)
+            fits = is_plausible(seen, crop, width, height, self.config.smallest_px)
+            looks.append((seen, fits))
+        return looks
+
+    def _drop(self, track: Track) -> None:
+        """Lose a hand."""
+        if track.is_confirmed:
+            self._lost.add(track.side)
+        del self._tracks[track.side]
+
+    def _part_doubles(self) -> None:
+        """Of two tracks that have come to follow one hand, drop the less believable."""
+        tracks = list(self._tracks.values())
+        if len(tracks) < 2 or any(t.state is not TrackState.TRACKING for t in tracks):
+            self._same_frames = 0
+            return
+        a, b = tracks
+        apart = np.linalg.norm(a.last.keypoints_2d - b.last.keypoints_2d, axis=1).mean()
+        if apart > _SAME_HAND * max(a.last.box.side_px, b.last.box.side_px):
+            self._same_frames = 0
+            return
+        self._same_frames += 1
+        if self._same_frames >= _SAME_HAND_FRAMES:
+            self._same_frames = 0
+            self._drop(min(tracks, key=lambda t: (t.last.right_probability, t.seen_frames)))
+
+    def _should_search(self, stamp_ns: int) -> bool:
+        """Whether to look through the whole image."""
+        following = [t for t in self._tracks.values() if t.state is TrackState.TRACKING]
+        if len(following) == len(self.config.sides):
+            return False
+        if not following or len(following) < len(self._tracks) or self._searched_ns is None:
+            return True
+        return (stamp_ns - self._searched_ns) * 1e-9 >= self.config.search_period_s
+
+    def _search(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
+        """Find new hands and hands that are held."""
+        self._searched_ns = stamp_ns
+        following = [t.last.box for t in self._tracks.values() if t.state is TrackState.TRACKING]
+        for find in self._localiser.find(image, camera, following):
+            if all(self._is_followed(side) for side in self.config.sides):
+                break
+            self._take_up(image, stamp_ns, camera, find)
+
+    def _is_followed(self, side: Side) -> bool:
+        track = self._tracks.get(side)
+        return track is not None and track.state is TrackState.TRACKING
+
+    def _take_up(
+        self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera, find: HandBox
+    ) -> None:
+        """Look closely at a find; follow it if it is a hand of a side that is wanted."""
+        looks = self._look(image, stamp_ns, camera, [find, find], [False, True])
+        # The same picture both ways: what the network says of one checks the other.
+        right = 0.5 * (looks[0][0].right_probability + 1.0 - looks[1][0].right_probability)
+        if find.side is not None:
+            right = 0.8 * right + (0.2 if find.side is Side.RIGHT else 0.0)
+        side = Side.RIGHT if right >= 0.5 else Side.LEFT
+        belief = max(right, 1.0 - right)
+        if side not in self.config.sides or self._is_followed(side):
+            # Only where the network is in two minds may it be the hand that is missing.
+            if belief > 0.7 or side.other not in self.config.sides:
+                return
+            side, belief = side.other, 0.5
+        seen, fits = looks[side is Side.LEFT]
+        for _ in range(_REFINEMENTS):
+            if not fits or seen.presence < self.config.keep_presence:
+                return
+            mirror = side is Side.LEFT
+            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.box], [mirror])
+        if not fits or seen.presence < self.config.acquire_presence or self._is_double(seen):
+            return
+        held = self._tracks.get(side)
+        try:
+            if held is not None:
+                held.see(seen, camera)
+            else:
+                self._tracks[side] = Track(side, seen, camera, belief, self.config)
+        except InputError:
+            # No place before the camera explains these keypoints: not a hand. Look on.
+            return
+
+    def _is_double(self, seen: Sighting) -> bool:
+        """Whether this is a hand that is followed already."""
+        for track in self._tracks.values():
+            if track.state is not TrackState.TRACKING:
+                continue
+            apart = np.linalg.norm(track.last.keypoints_2d - seen.keypoints_2d, axis=1).mean()
+            if apart < 2 * _SAME_HAND * max(track.last.box.side_px, seen.box.side_px):
+                return True
+        return False
+
+    def _report(self, stamp_ns: int, camera: PinholeCamera) -> list[TrackedHand]:
+        """The answer for this image."""
+        answer = []
+        for side in self.config.sides:
+            track = self._tracks.get(side)
+            if track is not None and track.is_confirmed:
+                self._lost.discard(side)
+                answer.append(track.report(stamp_ns))
+            elif side in self._lost:
+                answer.append(lost_hand(side, stamp_ns, intrinsics_assumed=camera.assumed))
+        return answer
