@@ -149,16 +149,16 @@ class CropCamera:
         patch = image[low[1] : high[1], low[0] : high[0]]
         if patch.size == 0:
             return patch, np.eye(3)
-        patch = cv2.resize(patch, (int(cells[0]), int(cells[1])), interpolation=cv2.INTER_AREA)
+        shrunk = cv2.resize(patch, (int(cells[0]), int(cells[1])), interpolation=cv2.INTER_AREA)
         scale = cells / (high - low)
         offset = (0.5 - low) * scale - 0.5
         transform = np.array([[scale[0], 0, offset[0]], [0, scale[1], offset[1]], [0, 0, 1.0]])
-        return np.asarray(patch, np.uint8), transform
+        return np.asarray(shrunk, np.uint8), transform
 
     def to_image(self, points: ArrayLike) -> Array:
         """Full-image pixels (..., 2) of crop coordinates (..., 2), 0..1."""
-        pixels = np.asarray(points, float) * self.size - 0.5
-        return _through(np.linalg.inv(self.crop_from_image), pixels)
+        pixels = np.asarray(np.asarray(points, float) * self.size - 0.5, float)
+        return _through(np.asarray(np.linalg.inv(self.crop_from_image), float), pixels)
 
     def from_image(self, pixels: ArrayLike) -> Array:
         """Crop coordinates (..., 2), 0..1, of full-image pixels (..., 2)."""

@@ -71,7 +71,8 @@ def wrist_position(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Ar
     translation = np.zeros(3)
     for _ in range(_ITERATIONS):
         scale = weight / depth
-        translation = np.linalg.lstsq(design * scale[:, None], wanted * scale, rcond=None)[0]
+        solved = np.linalg.lstsq(design * scale[:, None], wanted * scale, rcond=None)[0]
+        translation = np.asarray(solved, float)
         z = points[:, 2] + translation[2]
         if not np.isfinite(translation).all() or z.min() <= 0.01:
             raise InputError("wrist placement: no place before the camera explains the pixels")

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rejshand_ros.training.detector_data import DetectorFrames, load_photographs
+from rejshand_ros.training.detector_data import load_photographs
+from rejshand_ros.training.detector_frames import DetectorFrames
 from rejshand_ros.training.detector_network import (
     INPUT_HEIGHT,
     INPUT_WIDTH,
@@ -48,7 +49,8 @@ def train(
     )
     frames = DetectorFrames(load_photographs(photographs, held_out=False), seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
-    start, step, sums = time.monotonic(), 0, {}
+    sums: dict[str, float] = {}
+    start, step = time.monotonic(), 0
     network.train()
     while (done := (time.monotonic() - start) / (60 * minutes)) < 1.0:
         warm = min(1.0, (step + 1) / 100)
