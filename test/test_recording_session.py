@@ -18,8 +18,9 @@ DESCRIPTION = RecordedTopic("/robot_description", "std_msgs/msg/String", latched
 SECOND = 1_000_000_000
 
 
-def session(root: Path, **options: float) -> RecordingSession:
-    return RecordingSession(root, [STREAM, DESCRIPTION], SessionConfig(**options))
+def session(root: Path, preroll_s: float = 1.0, preroll_bytes: int = 1_000_000) -> RecordingSession:
+    config = SessionConfig(preroll_s=preroll_s, preroll_bytes=preroll_bytes)
+    return RecordingSession(root, [STREAM, DESCRIPTION], config)
 
 
 def contents(folder: Path) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from rosbags.rosbag2 import Reader, ReaderError
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import METADATA_NAME
 from rejshand_ros.recording.message_types import message_store
+from rejshand_ros.recording.writer import RecordedTopic
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class EpisodeReader:
     def topics(self) -> dict[str, str]:
         """Topic name -> message type."""
         return {c.topic: c.msgtype for c in self._reader.connections}
+
+    @property
+    def recorded_topics(self) -> tuple[RecordedTopic, ...]:
+        """The topics with the quality of service they were offered with."""
+        found = []
+        for connection in self._reader.connections:
+            profiles = getattr(connection.ext, "offered_qos_profiles", [])
+            latched = any(p.durability.name == "TRANSIENT_LOCAL" for p in profiles)
+            reliable = all(p.reliability.name != "BEST_EFFORT" for p in profiles)
+            found.append(RecordedTopic(connection.topic, connection.msgtype, latched, reliable))
+        return tuple(found)
 
     @property
     def message_counts(self) -> dict[str, int]:

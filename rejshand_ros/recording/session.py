@@ -34,6 +34,7 @@ class _Kept:
     topic: str
     received_ns: int
     data: bytes
+    published_ns: int | None
 
 
 class RecordingSession:
@@ -72,8 +73,16 @@ class RecordingSession:
         writer = self._writer
         return writer.counts if writer is not None else {}
 
-    def on_message(self, topic: str, received_ns: int, data: bytes) -> None:
+    def on_message(
+        self, topic: str, received_ns: int, data: bytes, published_ns: int | None = None
+    ) -> None:
         """Take one serialised message.
+
+        Args:
+            topic: Its topic.
+            received_ns: When it was received, nanoseconds since the epoch.
+            data: The message in CDR.
+            published_ns: When it was published, where known.
 
         Raises:
             RecordingError: The topic is not part of the session, or the disk is full: the
@@ -82,7 +91,7 @@ class RecordingSession:
         known = self._topics.get(topic)
         if known is None:
             raise RecordingError(f"topic {topic} is not recorded: {', '.join(self._topics)}")
-        kept = _Kept(topic, received_ns, data)
+        kept = _Kept(topic, received_ns, data, published_ns)
         with self._lock:
             if known.latched:
                 self._latched[topic] = kept
@@ -91,7 +100,7 @@ class RecordingSession:
                     self._keep(kept)
                 return
             try:
-                self._writer.write(topic, received_ns, data)
+                self._writer.write(topic, received_ns, data, published_ns)
             except RecordingError as error:
                 writer, self._writer = self._writer, None
                 writer.close()
@@ -130,7 +139,7 @@ class RecordingSession:
                 for kept in self._latched.values():
                     writer.write(kept.topic, begin_ns, kept.data)
                 for kept in self._preroll:
-                    writer.write(kept.topic, kept.received_ns, kept.data)
+                    writer.write(kept.topic, kept.received_ns, kept.data, kept.published_ns)
             except RecordingError:
                 writer.discard()
                 raise

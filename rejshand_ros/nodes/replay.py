@@ -1,0 +1,88 @@
+"""Replay node: an episode's messages published again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rejshand_ros.errors import ConfigError
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.topics import message_class
+from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.replay import DueMessage, schedule
+
+_TICK_S = 0.001
+
+
+@dataclass(frozen=True)
+class ReplayConfig(NodeConfig):
+    """Parameters of the replay node; their descriptions are in the fields."""
+
+    episode: str = parameter("", "folder of the episode")
+    topics: tuple[str, ...] = parameter((), "topics to publish; none for all")
+    rate: float = parameter(1.0, "how much faster than recorded", low=0.01, high=100.0)
+    stamps: str = parameter(
+        "original", "keep the recorded stamps or make new ones", choices=("original", "new")
+    )
+
+
+class ReplayNode(ChainNode[ReplayConfig]):
+    """Publishes each message as it was serialised, when it is due."""
+
+    NAME = "replay"
+    CONFIG = ReplayConfig
+
+    def configure(self) -> None:
+        """Open the episode and offer its topics as they were offered."""
+        if not self.config.episode:
+            raise ConfigError("parameter episode is empty; the folder of an episode is needed")
+        self._reader = EpisodeReader(Path(self.config.episode).expanduser())
+        wanted = self.config.topics or tuple(self._reader.topics)
+        self._due: Iterator[DueMessage] = iter(())
+        self._next: DueMessage | None = None
+        self._publishers_of: dict[str, Any] = {}
+        for topic in self._reader.recorded_topics:
+            if topic.name in wanted:
+                profile = qos.latched() if topic.latched else qos.stream()
+                kind = message_class(topic.msgtype)
+                self._publishers_of[topic.name] = self.advertise(kind, topic.name, profile)
+        self.every(_TICK_S, self._tick)
+
+    def activate(self) -> None:
+        """Start from the first message."""
+        start_ns = time.time_ns() if self.config.stamps == "new" else None
+        self._due = schedule(
+            self._reader,
+            topics=self.config.topics or None,
+            rate=self.config.rate,
+            start_ns=start_ns,
+        )
+        self._next = next(self._due, None)
+        self._started_s = time.monotonic()
+
+    def cleanup(self) -> None:
+        """Close the episode."""
+        self._reader.close()
+
+    def _tick(self) -> None:
+        now_s = time.monotonic() - self._started_s
+        while self._next is not None and self._next.at_s <= now_s:
+            self._publishers_of[self._next.topic].publish(self._next.data)
+            self.monitor.handle()
+            self._next = next(self._due, None)
+        if self._next is None:
+            self.end()
+
+
+def main() -> int:
+    """Run the replay node."""
+    return run_node(ReplayNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
