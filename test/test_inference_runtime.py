@@ -20,12 +20,14 @@ LENGTHS = {"keypoints_2d": (21, 2), "keypoints_3d": (21, 3), "vertices": (778, 3
            "presence_logit": (), "right_logit": ()}  # fmt: skip
 
 
-def save_tiny_model(path: Path, *, outputs: tuple[str, ...] = OUTPUT_NAMES) -> None:
+def save_tiny_model(
+    path: Path, *, outputs: tuple[str, ...] = OUTPUT_NAMES, batch: int = -1
+) -> None:
     """Every output is a fixed linear map of the three channels' means."""
     import openvino
     from openvino import opset13 as ops
 
-    image = ops.parameter([-1, 3, SIZE, SIZE], np.float32, name="image")
+    image = ops.parameter([batch, 3, SIZE, SIZE], np.float32, name="image")
     means = ops.reduce_mean(image, np.array([2, 3]), keep_dims=False)
     results = []
     for index, name in enumerate(outputs):
@@ -60,6 +62,17 @@ def test_openvino_computes_what_the_file_says(tiny: Path, tmp_path: Path) -> Non
         expected = (batch.mean((2, 3)) @ weights).reshape(value.shape)
         np.testing.assert_allclose(value, expected, atol=1e-4)
     assert list(tmp_path.iterdir()), "the compiled model should have been kept"
+
+
+def test_a_model_of_one_crop_takes_several(tiny: Path, tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "single.xml", batch=1)
+    batch = np.random.default_rng(3).normal(size=(2, 3, SIZE, SIZE)).astype(np.float32)
+    single = OpenVinoRuntime(tmp_path / "single.xml", precision="f32", cache=tmp_path / "cache")
+    whole = OpenVinoRuntime(tiny, precision="f32", cache=tmp_path / "cache")
+    for name in OUTPUT_NAMES:
+        np.testing.assert_allclose(
+            getattr(single.run(batch), name), getattr(whole.run(batch), name), atol=1e-5
+        )
 
 
 def test_one_answer_is_not_overwritten_by_the_next(tiny: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from rejshand_ros.errors import ModelFileError, unknown_choice
 from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.inference.runtime import Runtime
@@ -78,7 +80,16 @@ def load_predictor(
 
         path = weights_file(weights, ".safetensors")
         runtime = TorchRuntime(path, device="cuda" if device == "cuda" else "cpu")
-    return Predictor(runtime)
+    predictor = Predictor(runtime)
+    # The first run is slower than the rest, and shows whether the file is this network at all.
+    try:
+        size = predictor.input_size
+        predictor.predict(np.zeros((1, size, size, 3), np.uint8))
+    except (ValueError, IndexError) as error:
+        raise ModelFileError(
+            f"weights {str(weights or 'default')!r} do not fit: {error}"
+        ) from error
+    return predictor
 
 
 def _sees_gpu() -> bool:

@@ -51,7 +51,8 @@ class DetectorNetwork(nn.Module):
         )
         middle = self.blend[0](middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = self.blend[1](fine + functional.interpolate(middle, scale_factor=2.0))
-        return torch.as_tensor(self.head(fine))
+        answer: Tensor = self.head(fine)
+        return answer
 
 
 def _separable(width: int) -> nn.Sequential:
