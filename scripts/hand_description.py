@@ -26,13 +26,16 @@ KNUCKLES = {
     "little": (0.004, -0.0315, 0.0765),
 }
 SEGMENTS = {
-    "thumb": (0.0450, 0.0335, 0.0285),
-    "index": (0.0410, 0.0245, 0.0230),
-    "middle": (0.0440, 0.0280, 0.0240),
-    "ring": (0.0410, 0.0265, 0.0240),
-    "little": (0.0325, 0.0190, 0.0210),
+    "thumb": (0.0420, 0.0325, 0.0280),
+    "index": (0.0405, 0.0245, 0.0225),
+    "middle": (0.0435, 0.0280, 0.0240),
+    "ring": (0.0405, 0.0265, 0.0235),
+    "little": (0.0320, 0.0190, 0.0205),
 }
-"""Lengths base to tip; the last one reaches the surface of the tip."""
+"""Lengths base to end; the last one reaches the very end of the finger."""
+TIP_DEG = 50.0
+"""A fingertip keypoint lies on the rounded end, this far from the finger's length towards the
+nail: where people mark a fingertip that they see from any side."""
 RADII = {
     "thumb": (0.0150, 0.0118, 0.0105, 0.0086),
     "index": (0.0118, 0.0092, 0.0080, 0.0070),
@@ -77,7 +80,8 @@ class Skeleton:
     """The resting skeleton in the wrist frame.
 
     Attributes:
-        keypoints: (21, 3).
+        keypoints: (21, 3); the tips on the surface, just below the nails.
+        ends: (5, 3) the very ends of the fingers.
         flexion_axes: (5, 3) unit axis about which each finger closes.
         abduction_axes: (5, 3) unit axis that moves each finger towards the thumb's side (for the
             thumb: away from the palm).
@@ -85,6 +89,7 @@ class Skeleton:
     """
 
     keypoints: Array
+    ends: Array
     flexion_axes: Array
     abduction_axes: Array
     twist_axis: Array
@@ -101,7 +106,7 @@ def _unit(vector: Array) -> Array:
 def build_skeleton() -> Skeleton:
     """Lay out the keypoints and the axes of the joints, in the exact wrist frame."""
     keypoints = np.zeros((21, 3))
-    flexion, abduction = np.zeros((5, 3)), np.zeros((5, 3))
+    ends, flexion, abduction = np.zeros((5, 3)), np.zeros((5, 3)), np.zeros((5, 3))
     x, y, z = np.eye(3)
     twist = _unit(np.array(THUMB_DIRECTION))
     for number, finger in enumerate(FINGERS):
@@ -126,9 +131,17 @@ def build_skeleton() -> Skeleton:
         for step, length in enumerate(SEGMENTS[finger]):
             direction = _turn(axis, bends[step]) @ direction
             keypoints[first + step + 1] = keypoints[first + step] + length * direction
+        ends[number] = keypoints[first + 3]
+        radius, lift = RADII[finger][3], np.radians(TIP_DEG)
+        to_nail = np.cross(direction, axis)
+        keypoints[first + 3] += radius * ((np.cos(lift) - 1) * direction + np.sin(lift) * to_nail)
     turn = wrist_frame(keypoints, Side.RIGHT).rotation
     return Skeleton(
-        in_wrist_frame(keypoints, Side.RIGHT), flexion @ turn, abduction @ turn, twist @ turn
+        in_wrist_frame(keypoints, Side.RIGHT),
+        ends @ turn,
+        flexion @ turn,
+        abduction @ turn,
+        twist @ turn,
     )
 
 
@@ -142,8 +155,9 @@ def finger_cones(skeleton: Skeleton, finger: str) -> list[RoundCone]:
     """Round cones of a finger's phalanges (of the thumb: from its metacarpal on)."""
     first = finger_keypoints(finger)[0]
     points = skeleton.keypoints[first : first + 4].copy()
+    points[3] = skeleton.ends[FINGERS.index(finger)]
     radii = RADII[finger]
-    # The last cone ends one radius before the tip, which lies on the surface.
+    # The last cone's round cap reaches the finger's end.
     tip_direction = _unit(points[3] - points[2])
     points[3] = points[3] - tip_direction * radii[3]
     return [RoundCone(points[i], points[i + 1], radii[i], radii[i + 1]) for i in range(3)]

@@ -44,7 +44,7 @@ class FitConfig:
         hint_sigma_m: Error of the teacher's 3D across each ray's direction while starting, metres.
         depth_sigma_m: Error of the teacher's relative depth in the end, metres.
         bone_sigma: Spread of the logarithm of a bone's scale between people.
-        flexion_sigma: Spread of bending about the relaxed hand, radians.
+        flexion_sigma: Spread of bending about a slightly bent hand, radians.
         abduction_sigma: Spread of abduction and twist, radians.
         coupling_sigma: How closely the last joint follows the middle one, radians.
         start_iterations: Steps with the teacher's whole 3D.
@@ -53,9 +53,9 @@ class FitConfig:
 
     pixel_sigma: float = 0.012
     hint_sigma_m: float = 0.012
-    depth_sigma_m: float = 0.025
+    depth_sigma_m: float = 0.012
     bone_sigma: float = 0.06
-    flexion_sigma: float = 0.9
+    flexion_sigma: float = 0.7
     abduction_sigma: float = 0.30
     coupling_sigma: float = 0.35
     start_iterations: int = 15
@@ -307,7 +307,7 @@ def _prior_rows(config: FitConfig) -> tuple[Array, Array]:
         sigma = config.flexion_sigma if dof.kind == "flexion" else config.abduction_sigma
         row[_ANGLES.start + number] = 1.0 / sigma
         rows.append(row)
-        wanted.append((0.35 if dof.kind == "flexion" and dof.finger > 0 else 0.0) / sigma)
+        wanted.append((0.1 if dof.kind == "flexion" and dof.finger > 0 else 0.0) / sigma)
         if dof.name.endswith("dip_flexion"):
             # The two last joints share a tendon: DIP bends about two thirds as far as PIP.
             row = np.zeros(_SIZE)
