@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-SETS = ("ros", "core", "training", "dev")
+SETS = ("ros", "core", "export", "training", "dev")
 _LEFT_TO_TORCH = re.compile(r"nvidia-.*|cuda-.*|triton")
 
 
