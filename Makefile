@@ -67,7 +67,7 @@ help:
 	@echo "make clean      remove what was built and written;  make distclean: .venv as well"
 	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (default: python3)"
 
-demo: install
+demo: install $(if $(INPUT),,$(STAMPS)/clip)
 	@exec $(PY) -m rejshand_ros.cli demo $(DEMO_ARGUMENTS)
 
 test: $(STAMPS)/dev install
@@ -103,6 +103,11 @@ $(STAMPS)/core: requirements/ros.txt requirements/core.txt scripts/mend_ros_whee
 $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)
 	@sh scripts/prerequisites.sh "$(PY)"
 	@$(LOGGED) "building the messages and the package" $(LOGS)/build.log $(COLCON_BUILD)
+	@touch $@
+
+# The clip lies in the user's cache; where it is gone the demo renders it again.
+$(STAMPS)/clip: | $(STAMPS)/core
+	@$(LOGGED) "rendering the demo's clip" $(LOGS)/clip.log $(PY) -m rejshand_ros.demo.clip
 	@touch $@
 
 $(STAMPS)/training: requirements/training.txt requirements/export.txt | $(STAMPS)/core
