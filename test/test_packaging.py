@@ -15,7 +15,7 @@ import pytest
 import rejshand_ros
 
 ROOT = Path(__file__).resolve().parents[1]
-ROS_PACKAGES = [
+ROS_PACKAGES = {
     "rclpy",
     "rejshand_msgs",
     "ament_index_python",
@@ -35,7 +35,7 @@ ROS_PACKAGES = [
     "tf2_ros",
     "trajectory_msgs",
     "visualization_msgs",
-]
+}
 NEEDED_KEYS = {
     "rclpy",
     "cv_bridge",
@@ -111,7 +111,7 @@ def test_package_xml_names_every_ros_package_that_the_nodes_import() -> None:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 imported.add(node.module.partition(".")[0])
-    assert imported & set(ROS_PACKAGES) <= keys
+    assert imported & ROS_PACKAGES <= keys
 
 
 def test_versions_agree() -> None:
@@ -160,7 +160,7 @@ def test_requirements_are_pinned_and_the_core_is_light() -> None:
 
 
 def test_core_imports_without_ros() -> None:
-    script = CORE_IMPORT.replace("BLOCKED", repr(set(ROS_PACKAGES)))
+    script = CORE_IMPORT.replace("BLOCKED", repr(ROS_PACKAGES))
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=110
     )
