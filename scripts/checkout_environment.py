@@ -76,7 +76,9 @@ def install(checkout: Path, environment: Path, site_packages: Path) -> None:
     command.write_text(_COMMAND.format(python=environment / "bin" / "python"))
     command.chmod(0o755)
     # Without one, colcon warns that the wheels' prefix is no installation.
-    (environment / "local_setup.sh").write_text("# The environment sets itself up.\n")
+    for shell in ("sh", "bash", "zsh"):
+        name = f"local_setup.{shell}"
+        (environment / name).write_text("# Python sets this environment up by itself.\n")
 
 
 if __name__ == "__main__":
