@@ -75,7 +75,7 @@ def write_part(reader: EpisodeReader, episode: AlignedEpisode, folder: Path) -> 
         if writer is None:
             size = image.shape[:2]
             # A key frame a second and no B-frames: loaders jump to single frames.
-            options = {"g": str(max(2, episode.fps)), "bf": "0"}
+            options = {"g": str(max(2, episode.fps)), "bf": "0", "preset": "superfast"}
             writer = VideoWriter(
                 folder / "video.mp4", size[1], size[0], episode.fps, options=options
             )
