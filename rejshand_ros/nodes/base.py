@@ -145,7 +145,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self,
         kind: type[Any],
         topic: str,
-        callback: Callable[[Any], None],
+        callback: Callable[..., None],
         profile: QoSProfile,
         *,
         raw: bool = False,
@@ -157,7 +157,8 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             topic: Its name.
             callback: Takes the message.
             profile: Quality of service.
-            raw: Hand over the serialised bytes instead.
+            raw: Hand over the serialised bytes and the time of publication (nanoseconds since
+                the epoch) instead.
         """
         last: dict[str, int] = {}
 
@@ -171,7 +172,10 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
                 last[topic] = number
                 if 0 < gap < 10_000:
                     self.monitor.drop(gap)
-            self._guarded(callback, message)
+            if raw:
+                self._guarded(callback, message, info.get("source_timestamp"))
+            else:
+                self._guarded(callback, message)
 
         subscription = self.create_subscription(
             kind,
@@ -269,9 +273,9 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             destroy, entity = self._entities.pop()
             destroy(entity)
 
-    def _guarded(self, callback: Callable[[Any], None], message: Any) -> None:
+    def _guarded(self, callback: Callable[..., None], *message: Any) -> None:
         try:
-            callback(message)
+            callback(*message)
         except InputError as error:
             self.monitor.refuse(str(error))
             self.get_logger().warning(f"refused: {error}", throttle_duration_sec=2.0)

@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
 from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.controller import TeleopController
+from rejshand_ros.command.robot_limits import joint_limits
 from rejshand_ros.command.watchdog import WatchdogConfig
 from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
@@ -28,7 +29,6 @@ from rejshand_ros.nodes.joint_conversions import (
     teleop_state_message,
 )
 from rejshand_ros.nodes.parameters import parameter
-from rejshand_ros.nodes.robot import joint_limits
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
 

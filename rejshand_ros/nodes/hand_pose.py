@@ -69,7 +69,7 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self._sides = SIDES[config.side]
         self._camera: PinholeCamera | None = None
         self._found = 0
-        self._tracker = self.build_tracker()
+        self._tracker, self._runtime = self.build_tracker()
         self._hands = self.advertise(HandPoseArray, "hands", qos.stream())
         self._poses: dict[Side, Any] = {}
         self._meshes: dict[Side, Any] = {}
@@ -89,8 +89,8 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         else:
             self.listen(Image, config.image_topic, self._on_image, qos.newest_only())
 
-    def build_tracker(self) -> Any:
-        """The tracker that this node runs; warm, so that the first image is not late."""
+    def build_tracker(self) -> tuple[Any, str]:
+        """A warm tracker, so that the first image is not late, and its runtime's name."""
         return build_tracker(
             weights=self.config.weights,
             device=self.config.device,
@@ -114,6 +114,8 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         ratio = found / self.monitor.handled if self.monitor.handled else 0.0
         return {
             "hand_found_ratio": f"{ratio:.3f}",
+            "weights": self.config.weights,
+            "runtime": getattr(self, "_runtime", ""),
             "calibrated": str(getattr(self, "_camera", None) is not None).lower(),
         }
 

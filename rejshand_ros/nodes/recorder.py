@@ -98,9 +98,9 @@ class RecorderNode(ChainNode[RecorderConfig]):
             "messages": str(sum(session.counts.values())),
         }
 
-    def _keeper(self, topic: str) -> Callable[[bytes], None]:
-        def keep(data: bytes) -> None:
-            self._session.on_message(topic, time.time_ns(), data)
+    def _keeper(self, topic: str) -> Callable[[bytes, int | None], None]:
+        def keep(data: bytes, published_ns: int | None) -> None:
+            self._session.on_message(topic, time.time_ns(), data, published_ns or None)
             self.monitor.handle()
 
         return keep

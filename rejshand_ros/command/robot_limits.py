@@ -1,4 +1,4 @@
-"""What the nodes ask of a robot hand's description."""
+"""A robot hand's limits for the command room, from its description."""
 
 from __future__ import annotations
 

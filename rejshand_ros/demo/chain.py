@@ -1,0 +1,133 @@
+"""Which processes make up the chain, with which parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rejshand_ros.demo.processes import ProcessSpec
+from rejshand_ros.errors import unknown_choice
+from rejshand_ros.resources import resource_path
+
+SIDES: Mapping[str, tuple[str, ...]] = {
+    "right": ("right",),
+    "left": ("left",),
+    "both": ("right", "left"),
+}
+TRANSPORTS = ("compressed", "raw")
+CAMERA, RECORDER, HAND_POSE = "camera", "recorder", "hand_pose"
+EPISODE = "bag"
+_NODES = "rejshand_ros.nodes"
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """What the chain runs on.
+
+    Attributes:
+        input: Video file, folder of images, or device.
+        hand: Robot hand.
+        side: ``right``, ``left`` or ``both``.
+        flip: Flip the input left to right.
+        loop: Play a file again and again.
+        out: Folder for the bag.
+        transport: Form of the images: compressed or raw.
+        weights: Name or path of the network's weights.
+        device: Where the network runs.
+        threads: CPU threads of the network.
+        camera_info_url: Calibration file; empty for none.
+        backend: Physics of the simulated hand.
+    """
+
+    input: str
+    hand: str = "allegro"
+    side: str = "right"
+    flip: bool = False
+    loop: bool = False
+    out: Path = Path("out/demo")
+    transport: str = "compressed"
+    weights: str = "default"
+    device: str = "auto"
+    threads: int = 2
+    camera_info_url: str = ""
+    backend: str = "mujoco"
+
+    def __post_init__(self) -> None:
+        if self.side not in SIDES:
+            raise unknown_choice("side", self.side, SIDES)
+        if self.transport not in TRANSPORTS:
+            raise unknown_choice("transport", self.transport, TRANSPORTS)
+
+
+def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
+    """The processes, in the order in which they are to begin: the camera last."""
+    specs = [
+        ProcessSpec(
+            RECORDER,
+            f"{_NODES}.recorder",
+            {
+                "folder": str(config.out),
+                "episode": EPISODE,
+                "side": config.side,
+                "transport": config.transport,
+            },
+        )
+    ]
+    for side in SIDES[config.side]:
+        which: dict[str, bool | int | float | str] = {"hand": config.hand, "side": side}
+        specs += [
+            ProcessSpec(
+                f"{side}/simulation",
+                f"{_NODES}.simulation",
+                {**which, "backend": config.backend},
+                side,
+            ),
+            ProcessSpec(
+                f"{side}/command", f"{_NODES}.command", {**which, "auto_engage": True}, side
+            ),
+            ProcessSpec(f"{side}/retargeting", f"{_NODES}.retargeting", which, side),
+        ]
+    specs += [
+        ProcessSpec(
+            HAND_POSE,
+            f"{_NODES}.hand_pose",
+            {
+                "side": config.side,
+                "image_transport": config.transport,
+                "weights": config.weights,
+                "device": config.device,
+                "threads": config.threads,
+            },
+        ),
+        ProcessSpec(
+            CAMERA,
+            f"{_NODES}.camera",
+            {
+                "input": config.input,
+                "flip": config.flip,
+                "loop": config.loop,
+                "transport": config.transport,
+                "camera_info_url": config.camera_info_url,
+                # The network and the recorder: an image before them would be lost.
+                "wait_for_subscribers": 2,
+            },
+        ),
+    ]
+    return tuple(specs)
+
+
+def chain_environment(domain: int) -> dict[str, str]:
+    """The environment of the chain's processes: own domain, this computer only, large images."""
+    environment = dict(os.environ)
+    environment["ROS_DOMAIN_ID"] = str(domain)
+    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    environment.setdefault(
+        "FASTDDS_DEFAULT_PROFILES_FILE", str(resource_path("config/fastdds.xml"))
+    )
+    # Each process has its own small matrices; threads of theirs would only fight for the cores.
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        environment.setdefault(f"{library}_NUM_THREADS", "1")
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
