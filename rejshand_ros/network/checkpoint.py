@@ -1,0 +1,103 @@
+"""Weights on disk: a .safetensors file, and a .json beside it that says what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.network.build import build_network
+from rejshand_ros.network.config import NetworkConfig
+from rejshand_ros.network.rejshand import ReJSHand
+
+ARCHITECTURE = "rejshand"
+
+
+def save_network(network: ReJSHand, path: Path, facts: dict[str, Any] | None = None) -> None:
+    """Write weights in half precision and what they are.
+
+    Args:
+        network: The network, in the form in which it was trained (not reparameterised).
+        path: The .safetensors file; the .json goes beside it.
+        facts: Further facts for the .json (training, figures).
+    """
+    state = {}
+    for name, value in network.state_dict().items():
+        half = value.is_floating_point() and "joint_matrix" not in name
+        state[name] = (value.half() if half else value).contiguous().cpu()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(state, str(path))
+    write_card(path, network.config, facts)
+
+
+def write_card(path: Path, config: NetworkConfig, facts: dict[str, Any] | None = None) -> None:
+    """Write the .json of a weights file."""
+    network = {**config.as_dict(), "pretrained": False, "pretrained_file": ""}
+    card = {
+        "architecture": ARCHITECTURE,
+        "backbone": config.backbone,
+        "input_size": config.input_size,
+        "network": network,
+        **(facts or {}),
+    }
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def load_network(path: Path) -> tuple[ReJSHand, NetworkConfig]:
+    """Build and load the network of a weights file, ready to evaluate.
+
+    Raises:
+        ModelFileError: A file is missing, cut short or of another architecture.
+    """
+    config = load_card(path)
+    if not path.is_file():
+        raise ModelFileError(f"weights file {path} is missing")
+    try:
+        state = load_file(str(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(f"weights file {path} cannot be read: {reason}") from error
+    network = build_network(config)
+    own = network.state_dict()
+    strange = sorted(set(own) ^ set(state))
+    strange += sorted(k for k in set(own) & set(state) if own[k].shape != state[k].shape)
+    if strange:
+        raise ModelFileError(
+            f"weights file {path} is of another architecture than its .json says:"
+            f" {len(strange)} tensors differ, first {strange[0]}"
+        )
+    network.load_state_dict({k: v.to(own[k].dtype) for k, v in state.items()})
+    return network.eval().requires_grad_(False), config
+
+
+def load_card(path: Path) -> NetworkConfig:
+    """The architecture that the .json beside a weights file names.
+
+    Raises:
+        ModelFileError: The .json is missing or of another kind.
+    """
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        raise ModelFileError(f"weights description {card} is missing")
+    try:
+        values = json.loads(card.read_text())
+        if values["architecture"] != ARCHITECTURE:
+            raise ModelFileError(
+                f"{card} describes {values['architecture']!r}; {ARCHITECTURE!r} is needed"
+            )
+        return NetworkConfig.from_dict(values["network"])
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise ModelFileError(f"weights description {card} cannot be used: {error}") from error
+
+
+def half_rounded(network: ReJSHand) -> ReJSHand:
+    """The network with every weight rounded to what the file holds, for fair comparisons."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half().to(parameter.dtype))
+    return network

@@ -1,0 +1,95 @@
+"""ReJSHand: the whole network, from crop to hand."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor, nn
+
+from rejshand_ros.geometry import Array
+from rejshand_ros.hand.keypoints import MIDDLE_MCP
+from rejshand_ros.hand.template import HandTemplate
+from rejshand_ros.network.backbone import Adapter, Backbone
+from rejshand_ros.network.config import NetworkConfig
+from rejshand_ros.network.expansion import Expansion
+from rejshand_ros.network.feature_interaction import FeatureInteraction, PublishedInteraction
+from rejshand_ros.network.keypoint_generator_2d import KeypointGenerator2D
+from rejshand_ros.network.keypoint_generator_3d import KeypointGenerator3D
+from rejshand_ros.network.mesh_token import MeshTokenGenerator
+from rejshand_ros.network.presence_side import PresenceSide
+
+_WIDTHS = (256, 128, 64)
+
+
+class NetworkOutput(NamedTuple):
+    """What the network answers for N crops.
+
+    Attributes:
+        keypoints_2d: (N, 21, 2) in the crop, 0..1.
+        keypoints_3d: (N, 21, 3) metres, axes of the crop's camera, relative to keypoint 9.
+        vertices: (N, 778, 3) metres, same axes and origin.
+        presence_logit: (N,) of the probability that the crop holds a hand.
+        right_logit: (N,) of the probability that the crop, as it is, shows a right hand.
+    """
+
+    keypoints_2d: Tensor
+    keypoints_3d: Tensor
+    vertices: Tensor
+    presence_logit: Tensor
+    right_logit: Tensor
+
+
+class ReJSHand(nn.Module):
+    """Crops (N, 3, S, S), RGB/255 - 0.5, of right hands to `NetworkOutput`.
+
+    Args:
+        config: The architecture.
+        template: Gives the joint matrix and the mesh at rest.
+    """
+
+    def __init__(self, config: NetworkConfig, template: HandTemplate) -> None:
+        super().__init__()
+        self.config = config
+        published = config.head == "published"
+        self.backbone = Backbone(config)
+        self.adapter = Adapter(self.backbone.coarse_width, self.backbone.fine_width, config.width)
+        self.keypoint_generator_2d = KeypointGenerator2D(
+            config.width, config.map_size, config.keypoint_maps
+        )
+        self.expansion = Expansion(
+            config.width,
+            config.upsampling,
+            coordinates=config.joint_coordinates,
+            skeleton=not published,
+        )
+        block = PublishedInteraction if published else FeatureInteraction
+        self.interaction = nn.ModuleList(
+            [block(width, split=width != _WIDTHS[-1]) for width in _WIDTHS]
+        )
+        self.mesh_token_generator = MeshTokenGenerator(_rest_mesh(template), fuse=not published)
+        self.keypoint_generator_3d = KeypointGenerator3D(template.joint_regressor)
+        self.presence_side = PresenceSide(config.width)
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """Estimate the hand in each crop."""
+        features = self.adapter(*self.backbone(images))
+        keypoints_2d = self.keypoint_generator_2d(features)
+        joint, skeleton = self.expansion(features, keypoints_2d)
+        for block in self.interaction:
+            joint, skeleton = block(joint, skeleton)
+        vertices = self.mesh_token_generator(joint, skeleton)
+        keypoints_3d = self.keypoint_generator_3d(vertices)
+        root = keypoints_3d[:, MIDDLE_MCP : MIDDLE_MCP + 1]
+        presence, right = self.presence_side(features)
+        return NetworkOutput(keypoints_2d, keypoints_3d - root, vertices - root, presence, right)
+
+
+def _rest_mesh(template: HandTemplate) -> Array:
+    """(778, 3) the flat hand, fingers up in the crop, seen from no side in particular.
+
+    Palm and back, thumb left and thumb right are equally likely, so only the extent along the
+    fingers says anything before the image does.
+    """
+    along = template.vertices[:, 2] - template.rest_keypoints[MIDDLE_MCP, 2]
+    return np.stack([np.zeros_like(along), -along, np.zeros_like(along)], axis=1)

@@ -1,0 +1,194 @@
+"""What a training run does: YAML and overrides to one frozen description."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rejshand_ros.errors import ConfigError, unknown_choice
+from rejshand_ros.network.config import NetworkConfig, network_preset
+from rejshand_ros.training.augment import AugmentConfig
+from rejshand_ros.training.losses import LossConfig
+
+SCHEDULES = ("cosine", "paper")
+OPTIMISERS = ("adam", "adamw")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: Steps in all; counts where `minutes` is 0.
+        minutes: Wall-clock length instead; a resumed run spends what is left of it.
+        name: ``cosine`` to zero, or ``paper``: the rate, then a tenth of it in the second half.
+        rate: Highest learning rate.
+        warm_up: Share of the run in which the rate rises.
+        optimiser: ``adam`` (the paper) or ``adamw``.
+        weight_decay: Of AdamW.
+        clip: Largest norm of the gradient; 0 for no limit.
+        ema: Decay of the averaged weights a step (rising to it from a plain mean); 0 for none.
+        batch: Samples a step.
+        amp: bfloat16 arithmetic where torch finds it safe.
+    """
+
+    steps: int = 10_000
+    minutes: float = 0.0
+    name: str = "cosine"
+    rate: float = 1e-3
+    warm_up: float = 0.03
+    optimiser: str = "adamw"
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.998
+    batch: int = 64
+    amp: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name not in SCHEDULES:
+            raise unknown_choice("schedule", self.name, SCHEDULES)
+        if self.optimiser not in OPTIMISERS:
+            raise unknown_choice("optimiser", self.optimiser, OPTIMISERS)
+        if self.steps < 1 or self.minutes < 0 or self.batch < 2:
+            raise ConfigError(
+                f"schedule: {self.steps} steps, {self.minutes} minutes, batch {self.batch};"
+                " valid: 1 step or more, no negative time, a batch of 2 or more"
+            )
+        if not 0 < self.rate < 1 or not 0 <= self.warm_up < 1 or not 0 <= self.ema < 1:
+            raise ConfigError(
+                f"schedule: rate {self.rate}, warm_up {self.warm_up}, ema {self.ema};"
+                " valid: rate inside 0..1, the others from 0 to below 1"
+            )
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where samples come from and how they mix; an empty path leaves a source out.
+
+    Attributes:
+        photographs: Folder with labels.jsonl.
+        photographs_share: How often photographs are drawn, relative to the others.
+        synthetic: Folder of rendered shards.
+        synthetic_share: How often rendered hands are drawn.
+        freihand: Folder of FreiHAND in its own format.
+        freihand_share: How often FreiHAND is drawn.
+        empty: Share of the photographs' samples that show no hand.
+        cache: Folder for prepared crops.
+    """
+
+    photographs: str = ""
+    photographs_share: float = 1.0
+    synthetic: str = ""
+    synthetic_share: float = 1.0
+    freihand: str = ""
+    freihand_share: float = 1.0
+    empty: float = 0.1
+    cache: str = "out/cache"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run.
+
+    Attributes:
+        network: Architecture.
+        data: Sources.
+        augment: Augmentation.
+        losses: Weights of the losses.
+        schedule: Length and rates.
+        out: Folder of checkpoints and logs.
+        seed: Where chance starts.
+        threads: Threads of torch; 0 leaves them as they are.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        save_every: Steps between checkpoints.
+        log_every: Steps between logged values.
+        validate_every: Steps between looks at the held-out groups; 0 for none.
+    """
+
+    network: NetworkConfig = field(default_factory=lambda: network_preset("light"))
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    out: str = "out/train"
+    seed: int = 0
+    threads: int = 0
+    device: str = "auto"
+    save_every: int = 500
+    log_every: int = 50
+    validate_every: int = 1000
+
+
+def load_train_config(path: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a YAML file and apply overrides such as ``schedule.rate=5e-4``.
+
+    Raises:
+        ConfigError: The file is missing or no mapping, or holds an unknown key or a wrong value.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        if not path.is_file():
+            raise ConfigError(f"training configuration {path} does not exist")
+        try:
+            loaded = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"training configuration {path} is no YAML: {reason}") from error
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"training configuration {path} holds no mapping")
+        values = loaded
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"override {override!r}; valid: section.key=value")
+        *sections, last = key.split(".")
+        node = values
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"override {override!r}: {section} is no section")
+        node[last] = yaml.safe_load(text)
+    return train_config(values)
+
+
+def train_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Build from plain values, unknown keys refused by name."""
+    given = dict(values)
+    network = given.pop("network", None)
+    built = _build(TrainConfig, given, "")
+    if network is None:
+        return built
+    if not isinstance(network, dict):
+        raise ConfigError(f"network is {network!r}; a section of keys is needed")
+    return dataclasses.replace(built, network=NetworkConfig.from_dict(network))
+
+
+def _build(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+    """A dataclass of plain values and further dataclasses from nested mappings."""
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    default = kind()
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_choice(f"training key {where}", key, known)
+        current = getattr(default, key)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}{key} is {value!r}; a section of keys is needed")
+            arguments[key] = _build(type(current), value, f"{where}{key}.")
+            continue
+        # YAML 1.1 reads 1e-3 as text and 1 as a whole number.
+        if isinstance(current, float) and not isinstance(value, bool):
+            with suppress(TypeError, ValueError):
+                value = float(value)
+        if type(value) is not type(current):
+            needed = type(current).__name__
+            raise ConfigError(f"{where}{key} is {value!r}; a {needed} is needed")
+        arguments[key] = value
+    return kind(**arguments)

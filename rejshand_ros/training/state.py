@@ -1,0 +1,94 @@
+"""What a training run needs to go on after an interruption: weights, optimiser, progress."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rejshand_ros.errors import ModelFileError
+from rejshand_ros.network.rejshand import ReJSHand
+
+
+@dataclass
+class TrainState:
+    """A run between two steps.
+
+    Attributes:
+        network: The weights being trained.
+        average: Their exponential moving average, which is what ships.
+        optimiser: With its moments.
+        step: Steps done.
+        progress: Share of the schedule done, 0..1.
+    """
+
+    network: ReJSHand
+    average: ReJSHand
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    progress: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Write everything; a write that is cut off leaves the file before it whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        torch.save(
+            {
+                "architecture": self.network.config.as_dict(),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "progress": self.progress,
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Take up where a file left off.
+
+        Raises:
+            ModelFileError: Cut short, or of another architecture.
+        """
+        try:
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            architecture = dict(saved["architecture"])
+            ours = self.network.config.as_dict()
+            for loading in ("pretrained", "pretrained_file"):
+                architecture.pop(loading, None)
+                ours.pop(loading, None)
+            if architecture != ours:
+                changed = sorted(k for k in ours if architecture.get(k) != ours[k])
+                raise ModelFileError(
+                    f"checkpoint {path} is of another architecture: differs in {', '.join(changed)}"
+                )
+            self.network.load_state_dict(saved["network"])
+            self.average.load_state_dict(saved["average"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.step, self.progress = int(saved["step"]), float(saved["progress"])
+        except ModelFileError:
+            raise
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelFileError(f"checkpoint {path} cannot be read: {reason}") from error
+
+
+def averaged_copy(network: ReJSHand) -> ReJSHand:
+    """A copy to average into."""
+    average = copy.deepcopy(network).eval()
+    return average.requires_grad_(False)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the network; early steps average over what there is so far."""
+    decay = min(decay, (1.0 + step) / (10.0 + step))
+    ours = [p for p in average.state_dict().values() if p.dtype.is_floating_point]
+    theirs = [p for p in network.state_dict().values() if p.dtype.is_floating_point]
+    torch._foreach_mul_(ours, decay)
+    torch._foreach_add_(ours, theirs, alpha=1.0 - decay)
