@@ -17,9 +17,10 @@ Shape = tuple[Array, Indices]
 
 
 def box(size: ArrayLike) -> Shape:
-    """A box with edges of size (3,) metres; its faces share no vertices, so that edges are sharp."""
+    """A box with edges of size (3,) metres; faces share no vertices, so that edges are sharp."""
     size = _positive("box size", size, 3)
-    vertices, faces = [], []
+    vertices: list[Array] = []
+    faces: list[tuple[int, ...]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             corners = np.zeros((4, 3))

@@ -182,7 +182,7 @@ def shade(  # type: ignore[no-untyped-def]
                     albedo[1] *= dark * pale * (one - red_shift)
                     albedo[2] *= dark * pale * (one - red_shift)
                     if nail > 0:
-                        lift = np.float32(0.35) * nail
+                        lift = np.float32(0.5) * nail
                         albedo[0] += lift * (np.float32(0.75) - albedo[0])
                         albedo[1] += lift * (np.float32(0.52) - albedo[1])
                         albedo[2] += lift * (np.float32(0.48) - albedo[2])
@@ -216,7 +216,9 @@ def shade(  # type: ignore[no-untyped-def]
                     ambient = lights[6, k] + above * (lights[5, k] - lights[6, k])
                     light = lights[1, k] * lit + lights[3, k] * soft + ambient
                     value = max(zero, albedo[k]) * light + lights[1, k] * gloss
-                    value = np.sqrt(min(value, one)) * weight
+                    if value > 0.6:  # Bright tones roll off as in a camera instead of clipping.
+                        value = one - np.float32(0.4) * np.exp((np.float32(0.6) - value) * 2.5)
+                    value = np.sqrt(value) * weight
                     if k == 0:
                         red += value
                     elif k == 1:
