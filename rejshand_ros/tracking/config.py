@@ -53,16 +53,16 @@ class TrackingConfig:
     smallest_px: float = 24.0
     smooth: bool = True
     image_filter: OneEuroConfig = field(
-        default_factory=lambda: OneEuroConfig(min_cutoff_hz=2.0, beta=8.0)
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.8, beta=1.2, speed_floor=0.1)
     )
     points_filter: OneEuroConfig = field(
-        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.5, beta=30.0)
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.3, beta=7.0, speed_floor=0.02)
     )
     position_filter: OneEuroConfig = field(
-        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.0, beta=10.0)
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.8, beta=6.0, speed_floor=0.02)
     )
     orientation_filter: OneEuroConfig = field(
-        default_factory=lambda: OneEuroConfig(min_cutoff_hz=1.5, beta=1.5)
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.8, beta=1.0, speed_floor=0.1)
     )
     hand_length_m: float | None = None
     longest_side_px: int = 8192

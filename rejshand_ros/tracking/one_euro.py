@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import Array, rotation_from_vector
@@ -27,6 +27,8 @@ class OneEuroConfig:
             value's: metres, radians, or hand boxes for image points. Higher: less lag in motion,
             more noise.
         speed_cutoff_hz: Cut-off of the speed's own low-pass, Hz.
+        speed_floor: Speed up to which the cut-off stays at its value at rest, unit/s: what noise
+            alone shows as speed.
         reset_after_s: A gap between stamps longer than this, or one that runs backwards, starts
             the filter afresh, seconds.
     """
@@ -34,6 +36,7 @@ class OneEuroConfig:
     min_cutoff_hz: float
     beta: float
     speed_cutoff_hz: float = 3.0
+    speed_floor: float = 0.0
     reset_after_s: float = 0.5
 
     def __post_init__(self) -> None:
@@ -44,6 +47,10 @@ class OneEuroConfig:
                 raise ConfigError(f"{name} {value}; a positive number is needed")
         if not (np.isfinite(self.beta) and self.beta >= 0):
             raise ConfigError(f"beta {self.beta}; zero or a positive number is needed")
+        if not (np.isfinite(self.speed_floor) and self.speed_floor >= 0):
+            raise ConfigError(
+                f"speed_floor {self.speed_floor}; zero or a positive number is needed"
+            )
 
 
 class OneEuroFilter:
@@ -51,10 +58,13 @@ class OneEuroFilter:
 
     Args:
         config: The parameters.
+        neighbours: (n, k) indices: a point's speed is that of the mean velocity of these points
+            of (n, d). What moves together shares its motion but not its noise.
     """
 
-    def __init__(self, config: OneEuroConfig) -> None:
+    def __init__(self, config: OneEuroConfig, neighbours: NDArray[np.intp] | None = None) -> None:
         self.config = config
+        self._neighbours = neighbours
         self.reset()
 
     def reset(self) -> None:
@@ -88,11 +98,19 @@ class OneEuroFilter:
         velocity = (new - self._value) / period
         weight = _weight(self.config.speed_cutoff_hz, period)
         self._velocity = self._velocity + weight * (velocity - self._velocity)
-        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True) / scale
-        weight = _weight(self.config.min_cutoff_hz + self.config.beta * speed, period)
+        shared = self._velocity
+        if self._neighbours is not None:
+            shared = shared[self._neighbours].mean(axis=1)
+        speed = np.linalg.norm(shared, axis=-1, keepdims=True) / scale
+        weight = _weight(self._cutoff(speed), period)
         self._value = self._value + weight * (new - self._value)
         self._stamp_ns = stamp_ns
         return self._value.copy()
+
+    def _cutoff(self, speed: Array) -> Array:
+        """Cut-off, Hz, at a speed, unit/s."""
+        above = np.maximum(0.0, speed - self.config.speed_floor)
+        return np.asarray(self.config.min_cutoff_hz + self.config.beta * above)
 
     def _start(self, value: Array, stamp_ns: int) -> Array:
         self._value, self._velocity = value.copy(), np.zeros_like(value)
@@ -129,7 +147,8 @@ class OneEuroRotation:
         step = rotation_vector(self._rotation.T @ new)
         speed = float(np.linalg.norm(step)) / period
         self._speed += float(_weight(self.config.speed_cutoff_hz, period)) * (speed - self._speed)
-        weight = float(_weight(self.config.min_cutoff_hz + self.config.beta * self._speed, period))
+        above = max(0.0, self._speed - self.config.speed_floor)
+        weight = float(_weight(self.config.min_cutoff_hz + self.config.beta * above, period))
         self._rotation = self._rotation @ rotation_from_vector(weight * step)
         self._stamp_ns = stamp_ns
         return self._rotation.copy()

@@ -9,7 +9,7 @@ import numpy as np
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform
 from rejshand_ros.hand.frame import wrist_frame
-from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.hand.keypoints import BONES, KEYPOINT_COUNT, PARENTS, Side
 from rejshand_ros.inference.estimate import CropEstimate
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
@@ -18,6 +18,13 @@ from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 from rejshand_ros.tracking.wrist import HandLength, wrist_position
 
+ALONG_FINGER = np.array(
+    [
+        [max(int(PARENTS[i]), 0), i, next((c for p, c in BONES if p == i and i), i)]
+        for i in range(KEYPOINT_COUNT)
+    ]
+)
+"""(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
 _LONGEST_PREDICTION_S = 0.15
 """A velocity says nothing about later than this."""
 _GROWTH_PER_S = 2.0
@@ -108,8 +115,8 @@ class Track:
         self.side_belief = right_probability
         self._config = config
         self._length = HandLength(config.hand_length_m)
-        self._image_filter = OneEuroFilter(config.image_filter)
-        self._points_filter = OneEuroFilter(config.points_filter)
+        self._image_filter = OneEuroFilter(config.image_filter, ALONG_FINGER)
+        self._points_filter = OneEuroFilter(config.points_filter, ALONG_FINGER)
         self._vertices_filter = OneEuroFilter(config.points_filter)
         self._position_filter = OneEuroFilter(config.position_filter)
         self._orientation_filter = OneEuroRotation(config.orientation_filter)
