@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from shared_data import SHARED_DATA
 
 from rejshand_ros.errors import InputError, ModelFileError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.tracking.detector import Detector
 from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints, overlap, wrap_angle
+from shared_data import SHARED_DATA
 
 
 @pytest.fixture(scope="module")
