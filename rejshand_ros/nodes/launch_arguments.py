@@ -1,0 +1,133 @@
+"""The arguments of the launch files: what each means and what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+from rejshand_ros.errors import ConfigError
+from rejshand_ros.nodes.joint_conversions import COMMAND_FORMS
+from rejshand_ros.nodes.topics import SIDES
+from rejshand_ros.resources import resource_path
+from rejshand_ros.retargeting.robot_hand import available_hands
+
+_SWITCH = ("true", "false")
+
+
+def _argument(
+    name: str, default: str, description: str, choices: Sequence[str] | None = None
+) -> DeclareLaunchArgument:
+    return DeclareLaunchArgument(
+        name,
+        default_value=default,
+        description=description,
+        choices=list(choices) if choices else None,
+    )
+
+
+def hand_arguments() -> list[DeclareLaunchArgument]:
+    """Which robot hand, where its topics lie, and what shows it."""
+    return [
+        _argument("hand", "allegro", "robot hand", tuple(available_hands())),
+        _argument("side", "right", "hands to drive", tuple(SIDES)),
+        _argument("namespace", "", "namespace of the whole chain; each hand adds its side to it"),
+        _argument(
+            "params_file", str(resource_path("config/params.yaml")), "parameters of the nodes"
+        ),
+        _argument(
+            "simulator",
+            "mujoco",
+            "what plays the robot hand; none: a real one listens",
+            ("mujoco", "scripted", "none"),
+        ),
+        _argument("scene", "", "objects around a simulated hand, a file of config/scenes by name"),
+        _argument(
+            "command_form", "joint_state", "message type of joint_command", tuple(COMMAND_FORMS)
+        ),
+        _argument(
+            "joint_command_topic",
+            "joint_command",
+            "where the commands go; {side} stands for right or left",
+        ),
+        _argument(
+            "joint_states_topic",
+            "joint_states",
+            "where the hand reports its joints; {side} stands for right or left",
+        ),
+        _argument(
+            "robot_state_publisher", "false", "publish the robot hand's frames on /tf", _SWITCH
+        ),
+        _argument("rviz", "false", "open RViz; switches robot_state_publisher on", _SWITCH),
+        _argument("use_sim_time", "false", "follow /clock rather than the computer", _SWITCH),
+    ]
+
+
+def camera_arguments() -> list[DeclareLaunchArgument]:
+    """Where the images come from, what the network runs on, and whether it is recorded."""
+    return [
+        _argument(
+            "camera",
+            "/dev/video0",
+            "device, video file or folder of images; none: another driver publishes image_topic",
+        ),
+        _argument("mirror", "false", "flip the camera's images left to right", _SWITCH),
+        _argument("loop", "false", "play a video file again and again", _SWITCH),
+        _argument("camera_info_url", "", "calibration file of the camera; empty: uncalibrated"),
+        _argument("image_topic", "image_raw", "images to follow hands in, without /compressed"),
+        _argument("image_transport", "compressed", "form of the images", ("compressed", "raw")),
+        _argument("camera_info_topic", "camera_info", "CameraInfo of the same camera"),
+        _argument("weights", "default", "weights of the network: a name, or a file"),
+        _argument("device", "auto", "where the network runs", ("auto", "cpu", "cuda", "torch-cpu")),
+        _argument(
+            "auto_engage",
+            "auto",
+            "follow the first hand seen, without the engage service; auto: only in simulation",
+            ("auto", *_SWITCH),
+        ),
+        _argument(
+            "record",
+            "false",
+            "write episodes; true: from the start; service: between start_ and stop_episode",
+            ("false", "true", "service"),
+        ),
+        _argument("episodes", "episodes", "folder of the episodes"),
+    ]
+
+
+class Values:
+    """The values that a launch was given, by name."""
+
+    def __init__(self, context: LaunchContext) -> None:
+        """Read from the context in which the launch runs."""
+        self._context = context
+
+    def text(self, name: str) -> str:
+        """An argument's text."""
+        return str(LaunchConfiguration(name).perform(self._context))
+
+    def on(self, name: str) -> bool:
+        """Whether a switch is on."""
+        return self.text(name) == "true"
+
+    def sides(self) -> tuple[str, ...]:
+        """The hands to drive."""
+        return tuple(side.value for side in SIDES[self.text("side")])
+
+    def file(self, name: str) -> str:
+        """A file that must exist.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        path = Path(self.text(name)).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{name} {str(path)!r} is no file")
+        return str(path.resolve())
+
+    def for_side(self, name: str, side: str) -> str:
+        """An argument in which {side} may stand."""
+        return self.text(name).replace("{side}", side)

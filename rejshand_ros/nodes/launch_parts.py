@@ -1,0 +1,235 @@
+"""What the launch files start, part by part; each is left out where it is switched off."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from launch import LaunchDescriptionEntity
+from launch.actions import SetEnvironmentVariable, Shutdown
+from launch.substitutions import EnvironmentVariable
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.nodes.launch_arguments import Values
+from rejshand_ros.resources import resource_path
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
+
+PACKAGE = "rejshand_ros"
+_BESIDE_M = {"right": -0.25, "left": 0.25}
+"""Where the two hands stand in the world, to the robot's left."""
+
+
+def surroundings() -> list[LaunchDescriptionEntity]:
+    """Environment of every process: room for camera images, no threads that fight for cores."""
+    defaults = {"FASTDDS_DEFAULT_PROFILES_FILE": str(resource_path("config/fastdds.xml"))}
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        defaults[f"{library}_NUM_THREADS"] = "1"
+    return [
+        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+        for name, value in defaults.items()
+    ]
+
+
+def camera(values: Values) -> list[LaunchDescriptionEntity]:
+    """The project's own camera node, unless another driver publishes the images."""
+    source = values.text("camera")
+    if source == "none":
+        return []
+    parameters = {
+        "input": source,
+        "flip": values.on("mirror"),
+        "loop": values.on("loop"),
+        "transport": values.text("image_transport"),
+        "camera_info_url": values.text("camera_info_url"),
+        # An image before they listen would be lost.
+        "wait_for_subscribers": 1 + (values.text("record") != "false"),
+    }
+    return [_node(values, "camera", parameters, remappings=_image_remappings(values))]
+
+
+def hand_pose(values: Values) -> list[LaunchDescriptionEntity]:
+    """The node that finds hands."""
+    parameters = {
+        "side": values.text("side"),
+        "image_topic": values.text("image_topic"),
+        "image_transport": values.text("image_transport"),
+        "camera_info_topic": values.text("camera_info_topic"),
+        "weights": values.text("weights"),
+        "device": values.text("device"),
+    }
+    return [_node(values, "hand_pose", parameters)]
+
+
+def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
+    """Retargeting and command of one hand."""
+    which = {"hand": values.text("hand"), "side": side}
+    wanted = values.text("auto_engage")
+    simulated = values.text("simulator") != "none"
+    engage = simulated if wanted == "auto" else wanted == "true"
+    command = {**which, "auto_engage": engage, "output": values.text("command_form")}
+    return [
+        _node(values, "retargeting", which, side),
+        _node(values, "command", command, side, _joint_remappings(values, side)),
+    ]
+
+
+def simulation(values: Values, side: str) -> list[LaunchDescriptionEntity]:
+    """The simulated hand, unless a real one listens."""
+    simulator = values.text("simulator")
+    if simulator == "none":
+        return []
+    parameters = {
+        "hand": values.text("hand"),
+        "side": side,
+        "backend": simulator,
+        "scene": values.text("scene"),
+        "command_form": values.text("command_form"),
+    }
+    return [_node(values, "simulation", parameters, side, _joint_remappings(values, side))]
+
+
+def recorder(values: Values) -> list[LaunchDescriptionEntity]:
+    """The node that writes episodes."""
+    wanted = values.text("record")
+    if wanted == "false":
+        return []
+    forms = {
+        "joint_state": "sensor_msgs/msg/JointState",
+        "float64_multi_array": "std_msgs/msg/Float64MultiArray",
+        "joint_trajectory": "trajectory_msgs/msg/JointTrajectory",
+    }
+    parameters = {
+        "folder": values.text("episodes"),
+        "episode": time.strftime("episode_%Y%m%d_%H%M%S") if wanted == "true" else "",
+        "side": values.text("side"),
+        "transport": values.text("image_transport"),
+        "command_type": forms[values.text("command_form")],
+        "reliable_images": values.text("camera") != "none",
+    }
+    return [_node(values, "recorder", parameters, remappings=_image_remappings(values))]
+
+
+def frames(values: Values) -> list[LaunchDescriptionEntity]:
+    """Frames of the robot hands, and a world for them and the camera to stand in."""
+    if not (values.on("robot_state_publisher") or values.on("rviz")):
+        return []
+    actions = [
+        _fixed(values, "camera", "camera_optical_frame", (0.6, 0.0, 0.0), camera_turned=True)
+    ]
+    for side in values.sides():
+        robot = load_robot_hand(values.text("hand"), Side(side))
+        description = robot.urdf_path.read_text(encoding="utf-8")
+        actions += [
+            Node(
+                package="robot_state_publisher",
+                executable="robot_state_publisher",
+                namespace=_namespace(values, side),
+                parameters=[
+                    {
+                        "robot_description": ParameterValue(description, value_type=str),
+                        "frame_prefix": f"{side}/",
+                        "use_sim_time": values.on("use_sim_time"),
+                    }
+                ],
+                remappings=[("joint_states", values.for_side("joint_states_topic", side))],
+            ),
+            _fixed(values, side, f"{side}/{robot.root_link}", (0.0, _BESIDE_M[side], 0.0)),
+        ]
+    return actions
+
+
+def rviz(values: Values) -> list[LaunchDescriptionEntity]:
+    """RViz; closing its window ends the launch."""
+    if not values.on("rviz"):
+        return []
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            namespace=_namespace(values),
+            arguments=["-d", str(resource_path("config/teleop.rviz"))],
+            parameters=[{"use_sim_time": values.on("use_sim_time")}],
+            on_exit=Shutdown(reason="RViz was closed"),
+        )
+    ]
+
+
+def _node(
+    values: Values,
+    name: str,
+    parameters: dict[str, Any],
+    side: str = "",
+    remappings: list[tuple[str, str]] | None = None,
+) -> Node:
+    """One node of ours; where one ends, the launch ends, for half a chain follows nobody."""
+    return Node(
+        package=PACKAGE,
+        executable=name,
+        name=name,
+        namespace=_namespace(values, side),
+        parameters=[
+            values.file("params_file"),
+            {**parameters, "use_sim_time": values.on("use_sim_time")},
+        ],
+        remappings=remappings or [],
+        output="screen",
+        emulate_tty=True,
+        on_exit=Shutdown(reason=f"{side + '/' if side else ''}{name} has ended"),
+    )
+
+
+def _fixed(
+    values: Values,
+    name: str,
+    child: str,
+    position_m: tuple[float, float, float],
+    *,
+    camera_turned: bool = False,
+) -> Node:
+    """A frame that stands still in the world (x forward, z up).
+
+    Args:
+        values: The launch's arguments.
+        name: What it belongs to.
+        child: The frame.
+        position_m: Its origin in the world, metres.
+        camera_turned: Whether it is an optical frame that looks back along x, at the operator's
+            mirror image.
+    """
+    turn = (-math.pi / 2, 0.0, math.pi / 2) if camera_turned else (0.0, 0.0, 0.0)
+    labels = ("--x", "--y", "--z", "--roll", "--pitch", "--yaw")
+    arguments = [
+        text
+        for label, number in zip(labels, (*position_m, *turn), strict=True)
+        for text in (label, f"{number:.9g}")
+    ]
+    return Node(
+        package="tf2_ros",
+        executable="static_transform_publisher",
+        name=f"{name}_in_world",
+        namespace=_namespace(values),
+        arguments=[*arguments, "--frame-id", "world", "--child-frame-id", child],
+    )
+
+
+def _namespace(values: Values, side: str = "") -> str:
+    return "/".join(part for part in (values.text("namespace").strip("/"), side) if part)
+
+
+def _joint_remappings(values: Values, side: str) -> list[tuple[str, str]]:
+    return [
+        (topic, values.for_side(f"{topic}_topic", side))
+        for topic in ("joint_command", "joint_states")
+    ]
+
+
+def _image_remappings(values: Values) -> list[tuple[str, str]]:
+    image = values.text("image_topic")
+    return [
+        ("image_raw", image),
+        ("image_raw/compressed", f"{image}/compressed"),
+        ("camera_info", values.text("camera_info_topic")),
+    ]

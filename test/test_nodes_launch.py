@@ -1,0 +1,150 @@
+"""The launch files: what they offer, and what they start."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="needs rclpy")
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = ("teleop", "sim")
+
+
+def launch_file(name: str) -> ModuleType:
+    pytest.importorskip("launch_ros", reason="needs launch_ros, which a ROS 2 installation brings")
+    path = ROOT / "launch" / f"{name}.launch.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def started(name: str, **arguments: str) -> dict[str, Any]:
+    """The nodes that a launch would start, by namespace and executable."""
+    module = launch_file(name)
+    from launch import LaunchContext
+    from launch_ros.actions import Node
+
+    context = LaunchContext(argv=[f"{key}:={value}" for key, value in arguments.items()])
+    context.launch_configurations.update(arguments)
+    found: dict[str, Any] = {}
+    for entity in module.generate_launch_description().entities:
+        for action in entity.visit(context) or []:
+            if not isinstance(action, Node):
+                continue
+            namespace = str(action._Node__node_namespace or "")
+            executable = str(action.node_executable)
+            found.setdefault(f"{namespace}/{executable}".lstrip("/"), action)
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_argument_is_described(name: str) -> None:
+    for argument in launch_file(name).generate_launch_description().get_launch_arguments():
+        assert len(argument.description) > 10, argument.name
+
+
+def test_the_default_launch_needs_nothing_beyond_the_package() -> None:
+    assert set(started("teleop")) == {
+        "camera",
+        "hand_pose",
+        "right/retargeting",
+        "right/command",
+        "right/simulation",
+    }
+
+
+def test_both_sides_each_have_their_own_chain() -> None:
+    nodes = started("teleop", side="both", namespace="/lab", simulator="none", record="service")
+    assert set(nodes) == {
+        "lab/camera",
+        "lab/hand_pose",
+        "lab/recorder",
+        *(
+            f"lab/{side}/{name}"
+            for side in ("right", "left")
+            for name in ("retargeting", "command")
+        ),
+    }
+
+
+def test_a_foreign_driver_takes_the_place_of_the_camera() -> None:
+    nodes = started("teleop", camera="none", image_topic="/cam/color/image_raw")
+    assert "camera" not in nodes
+
+
+def test_the_robot_is_shown_where_asked_for() -> None:
+    nodes = started("sim", rviz="true", side="both", hand="shadow")
+    assert {"rviz2", "right/robot_state_publisher", "left/robot_state_publisher"} <= set(nodes)
+    assert "static_transform_publisher" in nodes
+    assert "camera" not in nodes
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_choice_is_refused_by_name(name: str) -> None:
+    with pytest.raises(RuntimeError, match=r"hand.*allegro"):
+        started(name, hand="claw")
+
+
+def test_a_missing_parameter_file_is_named() -> None:
+    from rejshand_ros.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=r"params_file '/no/such.yaml'"):
+        started("teleop", params_file="/no/such.yaml")
+
+
+def test_parameter_file_holds_the_defaults_of_parameters_that_exist() -> None:
+    from dataclasses import fields
+    from importlib import import_module
+
+    from rejshand_ros.nodes.base import ChainNode
+
+    sections = yaml.safe_load((ROOT / "config/params.yaml").read_text(encoding="utf-8"))
+    assert len(sections) >= 5
+    for section, content in sections.items():
+        name = section.removeprefix("/**/")
+        module = import_module(f"rejshand_ros.nodes.{name}")
+        nodes = [
+            item
+            for item in vars(module).values()
+            if isinstance(item, type) and issubclass(item, ChainNode) and item is not ChainNode
+        ]
+        defaults = {field.name: field.default for field in fields(nodes[0].CONFIG)}
+        for key, value in content["ros__parameters"].items():
+            assert defaults[key] == value, f"{section} {key}"
+
+
+def test_launch_files_compile_without_ros() -> None:
+    for name in FILES:
+        source = (ROOT / "launch" / f"{name}.launch.py").read_text(encoding="utf-8")
+        compile(source, name, "exec")
+
+
+def test_show_args() -> None:
+    pytest.importorskip("ros2launch", reason="needs ros2launch, which a ROS 2 installation brings")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from ros2cli.cli import main; sys.exit(main(argv=sys.argv[1:]))",
+            "launch",
+            str(ROOT / "launch/teleop.launch.py"),
+            "--show-args",
+        ],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'hand':" in done.stdout and "allegro" in done.stdout
