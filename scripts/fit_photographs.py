@@ -101,9 +101,7 @@ def fit(rows: list[dict[str, object]]) -> dict[str, np.ndarray]:
 def main() -> None:
     """Read the labels, fit, write the cache and say how well it went."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--labels", type=Path, default=ROOT / "../shared/data/photos/labels.jsonl"
-    )
+    parser.add_argument("--labels", type=Path, default=ROOT / "../shared/data/photos/labels.jsonl")
     parser.add_argument("--out", type=Path, default=ROOT / "out/cache/photo_fits.npz")
     arguments = parser.parse_args()
     try:
@@ -113,7 +111,7 @@ def main() -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     # Whoever reads meanwhile sees the old file or the new one, never half of one.
     partial = arguments.out.with_suffix(".partial.npz")
-    np.savez(partial, **arrays)
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
     partial.replace(arguments.out)
     share = arrays["reprojection_px"] / arrays["box_side_px"]
     print(

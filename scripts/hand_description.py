@@ -70,9 +70,7 @@ class RoundCone:
         axis = self.end - self.start
         along = np.clip((points - self.start) @ axis / (axis @ axis), 0.0, 1.0)
         gap = np.linalg.norm(points - self.start - along[:, None] * axis, axis=1)
-        return np.asarray(
-            gap - (self.start_radius + along * (self.end_radius - self.start_radius))
-        )
+        return np.asarray(gap - (self.start_radius + along * (self.end_radius - self.start_radius)))
 
 
 @dataclass(frozen=True)
@@ -193,9 +191,7 @@ def _web_cones(skeleton: Skeleton) -> list[RoundCone]:
     return [
         RoundCone(k[1] + 0.45 * (k[2] - k[1]), 0.55 * k[5] + [0.004, 0, 0], 0.0105, 0.0110),
         RoundCone(k[1] + 0.75 * (k[2] - k[1]), 0.72 * k[5] + [0.003, 0, 0], 0.0070, 0.0085),
-        RoundCone(
-            np.array([0.008, 0.012, 0.016]), k[1] + 0.75 * (k[2] - k[1]), 0.0155, 0.0130
-        ),
+        RoundCone(np.array([0.008, 0.012, 0.016]), k[1] + 0.75 * (k[2] - k[1]), 0.0155, 0.0130),
     ]
 
 

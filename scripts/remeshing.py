@@ -50,7 +50,9 @@ def collapse_to(vertices: Array, faces: Faces, count: int, size: Field) -> tuple
         length *= 1.0 + 0.15 * max(0, spokes - 6)
         heapq.heappush(heap, (length, a, b, int(stamp[a]), int(stamp[b])))
 
-    for a, b in {(min(p, q), max(p, q)) for t in faces for p, q in zip(t, np.roll(t, 1))}:
+    for a, b in {
+        (min(p, q), max(p, q)) for t in faces for p, q in zip(t, np.roll(t, 1), strict=True)
+    }:
         push(int(a), int(b))
 
     def flips(v: int, other: int, target: Array) -> bool:

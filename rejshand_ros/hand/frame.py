@@ -67,9 +67,11 @@ def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
 
 def in_wrist_frame(keypoints: ArrayLike, side: Side | str) -> Array:
     """Keypoints (21, 3), metres, in their own wrist frame."""
-    return wrist_frame(keypoints, side).inverse().apply(keypoints)
+    frame = wrist_frame(keypoints, side)
+    return frame.inverse().apply(keypoints)
 
 
 def mirror_points(points: ArrayLike) -> Array:
     """Points (..., 3) of a hand in its wrist frame as those of the other hand in its own (y)."""
-    return np.asarray(points, float) * np.array([1.0, -1.0, 1.0])
+    mirrored: Array = np.asarray(points, float) * np.array([1.0, -1.0, 1.0])
+    return mirrored

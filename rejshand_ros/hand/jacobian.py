@@ -22,9 +22,7 @@ _KEYPOINT = np.arange(KEYPOINT_COUNT)
 _FINGER = np.concatenate([[-1], np.repeat(np.arange(5), 4)])
 _JOINT_OF_DOF = np.array([dof.joint for dof in DOFS])
 # A joint moves what lies behind it on its finger; a bone's length moves its end as well.
-_MOVED_BY_DOF = (_FINGER[:, None] == _FINGER[_JOINT_OF_DOF]) & (
-    _KEYPOINT[:, None] > _JOINT_OF_DOF
-)
+_MOVED_BY_DOF = (_FINGER[:, None] == _FINGER[_JOINT_OF_DOF]) & (_KEYPOINT[:, None] > _JOINT_OF_DOF)
 _CHILD = np.array([child for _, child in BONES])
 _MOVED_BY_BONE = (_FINGER[:, None] == _FINGER[_CHILD]) & (_KEYPOINT[:, None] >= _CHILD)
 

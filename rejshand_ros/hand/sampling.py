@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rejshand_ros.errors import unknown_choice
 from rejshand_ros.geometry import Array
@@ -174,13 +175,13 @@ def _spheres(template: HandTemplate, angles: Array) -> tuple[Array, Array, Array
 
 
 @cache
-def _rest_overlap() -> tuple[Array, Array, Array]:
+def _rest_overlap() -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
     template = load_template()
     centres, radii, owners = _spheres(template, np.zeros((1, DOF_COUNT)))
     first, second = np.nonzero(np.triu(owners[:, None] != owners[None, :]))
     gap = np.linalg.norm(centres[0, first] - centres[0, second], axis=-1)
     overlap = np.maximum(radii[first] + radii[second] - gap, 0.0)
-    return first, second, overlap
+    return first, second, np.asarray(overlap)
 
 
 def self_penetration(angles: Array) -> Array:
