@@ -45,7 +45,7 @@ SYNERGIES = (
 TOLERANCE_M = 0.005
 """Soft tissue gives way: spheres may overlap this much more than at rest."""
 PINCH_GAP_M = 0.010
-"""Distance of two pinching fingertip keypoints, which lie on the very ends of the fingers."""
+"""Distance of two pinching fingertip keypoints, which lie below the nails."""
 
 _TRIES = 6
 _SPHERES_PER_BONE = 4
@@ -122,15 +122,19 @@ def _solve_pinch(fingers: tuple[str, ...]) -> Array:
         stay = (angles - start)[:, active] / 1.5
         return np.concatenate([reach.reshape(len(angles), -1), stay], axis=1)
 
-    angles = start.copy()
-    for _ in range(40):
+    angles, damping = start.copy(), 1e-2
+    for _ in range(60):
         probes = np.repeat(angles[None], len(active) + 1, axis=0)
         probes[np.arange(len(active)), active] += step
         values = residuals(probes)
         jacobian = (values[:-1] - values[-1]).T / step
-        normal = jacobian.T @ jacobian + 1e-2 * np.eye(len(active))
-        angles[active] -= np.clip(np.linalg.solve(normal, jacobian.T @ values[-1]), -0.2, 0.2)
-        angles = np.clip(angles, limits[:, 0], limits[:, 1])
+        normal = jacobian.T @ jacobian
+        normal += damping * np.diag(np.diag(normal))
+        trial = angles.copy()
+        trial[active] -= np.linalg.solve(normal, jacobian.T @ values[-1])
+        trial = np.clip(trial, limits[:, 0], limits[:, 1])
+        better = np.sum(residuals(trial[None]) ** 2) < np.sum(values[-1] ** 2)
+        angles, damping = (trial, 0.3 * damping) if better else (angles, 5.0 * damping)
     return angles
 
 

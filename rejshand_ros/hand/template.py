@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def load_template(path: Path = TEMPLATE_PATH) -> HandTemplate:
     if not path.is_file():
         raise ModelFileError(f"hand template {path} does not exist")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"hand template {path} is not a readable npz: {error}") from error
@@ -97,14 +98,17 @@ def load_template(path: Path = TEMPLATE_PATH) -> HandTemplate:
             raise ModelFileError(f"hand template {path}: {name} has shape {given}; valid: {shape}")
         if not np.isfinite(arrays[name]).all():
             raise ModelFileError(f"hand template {path}: {name} is not finite")
-    checked: dict[str, NDArray[np.generic]] = {}
+    checked: dict[str, NDArray[Any]] = {}
     for name in _SHAPES:
         dtype = np.int32 if name == "faces" else np.float64
         checked[name] = arrays[name].astype(dtype)
     for name in ("joint_regressor", "skinning_weights"):
-        # Stored as float32: the sums are made exact again.
+        # Stored as float32: sums here, and lengths below, are made exact again.
         rows = checked[name]
         checked[name] = rows / rows.sum(axis=1, keepdims=True)
+    for name in ("flexion_axes", "abduction_axes", "twist_axis"):
+        axes = checked[name]
+        checked[name] = axes / np.linalg.norm(axes, axis=-1, keepdims=True)
     for array in checked.values():
         array.flags.writeable = False
     return HandTemplate(**checked)  # type: ignore[arg-type]
