@@ -28,6 +28,7 @@ class TorchRuntime(Runtime):
             import torch
 
             from rejshand_ros.network.checkpoint import load_network
+            from rejshand_ros.network.export import reparameterised
         except ImportError as error:
             raise MissingDependencyError(
                 f"the torch runtime needs {error.name}: install the training extra"
@@ -40,6 +41,9 @@ class TorchRuntime(Runtime):
         self._torch: Any = torch
         self._device = torch.device(device)
         self._type = torch.float16 if device == "cuda" else torch.float32
+        if device == "cuda":
+            # Folded branches save memory traffic; the reference on the CPU stays as trained.
+            network = reparameterised(network)
         self._network: Any = network.eval().to(self._device, self._type)
         self.input_size = int(config.input_size)
         self.name = f"torch ({device}, {'f16' if device == 'cuda' else 'f32'})"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rejshand_ros.errors import ModelFileError
 from rejshand_ros.hand.keypoints import MIDDLE_MCP, WRIST
+from rejshand_ros.synthetic.shards import load_shard
 
 BOX_SCALE = 1.25
 """Side of a hand's box over the longer side of its keypoints' hull."""
@@ -97,25 +98,52 @@ def load_photographs(folder: Path, *, held_out: bool, longest_px: int = 320) -> 
     return photographs
 
 
+def load_rendered(folder: Path, count: int) -> list[Photograph]:
+    """Rendered hands, whose sides and directions are exact.
+
+    Args:
+        folder: Holds the synthetic shards, shard_*.npz.
+        count: At most this many hands, spread over the shards.
+
+    Raises:
+        ModelFileError: There is no shard, or one cannot be read.
+    """
+    paths = sorted(folder.glob("shard_*.npz"))
+    if not paths:
+        raise ModelFileError(f"no shard_*.npz in {folder}")
+    rendered = []
+    for path in paths:
+        shard = load_shard(path)
+        size = shard.images.shape[1]
+        chosen = np.flatnonzero(shard.presence)[: -(-count // len(paths))]
+        for i in chosen:
+            uv = shard.keypoints_2d[i].astype(float) * size - 0.5
+            hand = _hand_of(uv, bool(shard.right[i]), exact=True)
+            rendered.append(Photograph(shard.images[i].copy(), (hand,), "rendered", path.stem))
+    return rendered[:count]
+
+
+def _hand_of(uv: NDArray[np.float64], right: bool | None, *, exact: bool) -> LabelledHand:
+    """The label of 21 keypoints, pixels."""
+    low, high = uv.min(0), uv.max(0)
+    up = uv[MIDDLE_MCP] - uv[WRIST]
+    extent, length = float((high - low).max()), float(np.linalg.norm(up))
+    # A palm that points at the camera has no direction in the image.
+    turned = length > 0.15 * extent and exact
+    return LabelledHand(
+        (low + high) / 2, extent * BOX_SCALE, up / length if turned else None, right, exact
+    )
+
+
 def _hands(entry: dict[str, Any], scale: float) -> tuple[LabelledHand, ...]:
     """The teacher's hands, and drawn boxes in which it found none."""
     hands = []
     for hand in entry["hands"]:
         uv = np.asarray(hand["uv"], float) * scale
-        low, high = uv.min(0), uv.max(0)
-        up = uv[MIDDLE_MCP] - uv[WRIST]
-        length = np.linalg.norm(up)
         doubtful = hand["agreement"] is None or hand["agreement"] > 0.15
         certain_side = bool(hand["side_agrees"]) and not doubtful
-        hands.append(
-            LabelledHand(
-                (low + high) / 2,
-                float((high - low).max()) * BOX_SCALE,
-                up / length if length > 1 and not doubtful else None,
-                hand["side"] == "right" if certain_side else None,
-                not doubtful,
-            )
-        )
+        right = hand["side"] == "right" if certain_side else None
+        hands.append(_hand_of(uv, right, exact=not doubtful))
     for box in entry["boxes"]:
         low, high = np.array(box[:2], float) * scale, np.array(box[2:], float) * scale
         if any(np.all((low < h.centre) & (h.centre < high)) for h in hands):

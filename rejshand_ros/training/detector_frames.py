@@ -10,8 +10,19 @@ from rejshand_ros.errors import ModelFileError
 from rejshand_ros.training.detector_data import LabelledHand, Photograph
 from rejshand_ros.training.detector_network import INPUT_HEIGHT, INPUT_WIDTH, STRIDE
 
-_WEIGHTS = {"indoor_outdoor": 3.0, "egocentric": 1.5, "many_people": 2.5, "letters": 1.5}
-"""How often a photograph of each collection is drawn; the small plain digits less (0.6)."""
+_SHARES = {
+    "indoor_outdoor": 0.3,
+    "egocentric": 0.13,
+    "many_people": 0.13,
+    "letters": 0.08,
+    "digits": 0.08,
+    "rendered": 0.28,
+}
+"""Share of each collection among the hands drawn, however many pictures it has."""
+
+
+_CLOSE_UPS = ("digits", "rendered")
+"""Collections of one hand and little around it: no frames of a camera."""
 
 
 class DetectorFrames:
@@ -25,7 +36,8 @@ class DetectorFrames:
     def __init__(self, photographs: list[Photograph], seed: int) -> None:
         self._photographs = photographs
         self._rng = np.random.default_rng(seed)
-        weights = np.array([_WEIGHTS.get(p.folder, 0.6) for p in photographs])
+        folders = [p.folder for p in photographs]
+        weights = np.array([_SHARES[folder] / folders.count(folder) for folder in folders])
         self._chances = weights / weights.sum()
         self._parts = self._parts_without_hands(1500)
 
@@ -48,7 +60,7 @@ class DetectorFrames:
             count = 0
         for _ in range(count):
             photograph = self._photographs[rng.choice(len(self._photographs), p=self._chances)]
-            whole = rng.random() < 0.7 and photograph.folder != "digits"
+            whole = rng.random() < 0.7 and photograph.folder not in _CLOSE_UPS
             canvas, hands = self._paste(canvas, hands, photograph, whole)
         return self._recolour(canvas), hands
 

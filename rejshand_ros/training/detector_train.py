@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rejshand_ros.training.detector_data import load_photographs
+from rejshand_ros.training.detector_data import load_photographs, load_rendered
 from rejshand_ros.training.detector_frames import DetectorFrames
 from rejshand_ros.training.detector_network import (
     INPUT_HEIGHT,
@@ -23,15 +23,19 @@ from rejshand_ros.training.detector_network import (
     detector_loss,
 )
 
+_RENDERED = 8000
+"""Rendered hands kept in memory."""
+
 
 def train(
-    photographs: Path, out: Path, *, minutes: float, batch: int, rate: float, seed: int,
-    resume: Path | None = None,
+    photographs: Path, rendered: Path | None, out: Path, *, minutes: float, batch: int,
+    rate: float, seed: int, resume: Path | None = None,
 ) -> DetectorNetwork:  # fmt: skip
     """Train for a given time with a one-cycle rate over it.
 
     Args:
         photographs: Folder of labels.jsonl.
+        rendered: Folder of synthetic shards, or None.
         out: Checkpoint `detector.pt` goes here.
         minutes: Wall time of the training.
         batch: Frames a step.
@@ -47,7 +51,10 @@ def train(
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
     )
-    frames = DetectorFrames(load_photographs(photographs, held_out=False), seed)
+    pictures = load_photographs(photographs, held_out=False)
+    if rendered is not None:
+        pictures += load_rendered(rendered, _RENDERED)
+    frames = DetectorFrames(pictures, seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
     sums: dict[str, float] = {}
     start, step = time.monotonic(), 0
@@ -98,6 +105,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--rendered", type=Path, help="folder of synthetic shards")
     parser.add_argument("--out", type=Path, default=Path("out/detector"))
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--batch", type=int, default=16)
@@ -109,7 +117,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     network = train(
-        given.photographs, given.out, minutes=given.minutes, batch=given.batch,
+        given.photographs, given.rendered, given.out, minutes=given.minutes, batch=given.batch,
         rate=given.rate, seed=given.seed, resume=given.resume,
     )  # fmt: skip
     export(network, given.out, {"training": {"minutes": given.minutes, "seed": given.seed}})
