@@ -25,7 +25,7 @@ def forearm_path(flexion_rad: float, deviation_rad: float, length_m: float) -> A
         deviation_rad: Bend towards the thumb's side.
         length_m: Wrist to elbow.
     """
-    along = np.array([-0.012, 0.008, 0.022, 0.04, 0.075, 0.13, 0.19, 0.25]) / 0.25 * length_m
+    along = np.append([-0.012, 0.008, 0.022, 0.04], np.linspace(0.04, length_m, 5)[1:])
     # The bend builds up over the two centimetres of the carpal bones.
     share = np.clip((along - 0.0) / 0.02, 0, 1)
     direction = np.stack(
@@ -49,8 +49,10 @@ def forearm(
         camera_from_wrist: Pose of the wrist frame.
     """
     share = np.linspace(0, 1, len(path))
-    wide = np.interp(share, [0, 0.2, 0.45, 0.8, 1.0], [0.017, 0.026, 0.029, 0.038, 0.040]) * size
-    flat = np.interp(share, [0, 0.2, 0.45, 0.8, 1.0], [0.012, 0.0185, 0.022, 0.034, 0.038]) * size
+    # Inside the hand's stump at first, just around its end from the third point on.
+    at = [0, 0.143, 0.286, 0.45, 0.8, 1.0]
+    wide = np.interp(share, at, [0.017, 0.0287, 0.0290, 0.0305, 0.038, 0.040]) * size
+    flat = np.interp(share, at, [0.012, 0.0195, 0.0200, 0.0225, 0.034, 0.038]) * size
     vertices, faces = primitives.tube(path, np.stack([wide, flat], 1), [0, 1, 0])
     return Mesh(vertices, faces, skin, camera_from_wrist, vertices, material)
 

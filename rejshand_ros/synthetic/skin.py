@@ -19,6 +19,8 @@ from rejshand_ros.synthetic.mesh import Floats, SolidTexture
 
 _VOXEL_M = 0.0016
 _MARGIN_M = 0.006
+_PLAIN_REDNESS = 0.25
+"""Of skin without marks, the forearm's too."""
 
 
 @cache
@@ -36,7 +38,7 @@ def make_skin_marks(template: HandTemplate) -> SolidTexture:
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
     # Only voxels near the skin are ever looked up; the rest stay empty.
     near = _near(template, counts, low)
-    marks = np.zeros((len(points), 4), np.float32)
+    marks = np.tile(np.array([0, _PLAIN_REDNESS, 0, 0], np.float32), (len(points), 1))
     marks[near] = _marks(template, points[near])
     volume = np.clip(marks * 255, 0, 255).astype(np.uint8).reshape(*counts, 4)
     return SolidTexture(volume, low.astype(np.float32), _VOXEL_M)
@@ -60,7 +62,7 @@ def _marks(template: HandTemplate, points: Floats) -> Floats:
     """(n, 4) crease, redness, nail, palm in 0..1 at points of the resting hand."""
     rest = template.rest_keypoints
     crease = np.zeros(len(points), np.float32)
-    red = np.full(len(points), 0.25, np.float32)
+    red = np.full(len(points), _PLAIN_REDNESS, np.float32)
     nail = np.zeros(len(points), np.float32)
     bone, palm_of_bone = _nearest_bone(template, points)
     palm = _smooth(palm_of_bone, -0.004, 0.006)
@@ -74,15 +76,18 @@ def _marks(template: HandTemplate, points: Floats) -> Floats:
             reach = float(template.keypoint_radii[joint])
             line = np.zeros(len(along), np.float32)
             inner = _smooth(inward, 0.0, 0.4 * reach)
-            shift = 0.010 if order == 0 and number else 0.0  # The web lies beyond the knuckle.
+            bone_m = float(np.linalg.norm(rest[joint + 1] - rest[joint]))
+            shift = (
+                0.55 * bone_m if order == 0 and number else 0.0
+            )  # The web lies beyond the knuckle.
             for offset in (-0.0011, 0.0013) if order == 1 else (0.0,):
-                line += 0.8 * inner * _bump(along - shift - offset, 0.0008)
+                line += 0.6 * inner * _bump(along - shift - offset, 0.0007)
             if order:
                 outer = _smooth(-inward, 0.1 * reach, 0.6 * reach)
                 wave = 0.0006 * np.sin(across * np.float32(900))
                 for offset in (-0.0042, -0.0021, 0.0, 0.0021, 0.0042):
                     fade = 0.6 if offset else 0.9
-                    line += 0.55 * fade * outer * _bump(along - offset + wave, 0.0006)
+                    line += 0.45 * fade * outer * _bump(along - offset + wave, 0.0006)
             crease[own] += line
             outer = _smooth(-inward, 0.0, 0.6 * reach)
             red[own] += 0.55 * outer * _bump(along, 0.006) * _bump(across, 0.7 * reach)
@@ -99,7 +104,7 @@ def _marks(template: HandTemplate, points: Floats) -> Floats:
         radius = np.asarray(radius, np.float32)
         plate = _smooth(-inward, 0.05 * reach, 0.45 * reach)
         nail[own] = plate * _smooth(-radius, -1.25, -0.8)
-        crease[own] += 0.35 * plate * _bump(radius - 1.25, 0.2)
+        crease[own] += 0.35 * plate * _bump(radius - np.float32(1.25), 0.2)
     crease += _palm_lines(rest, points)
     crease += 0.4 * (_bump(points[:, 2] + 0.002, 0.0008) + _bump(points[:, 2] + 0.007, 0.0008))
     red += 0.2 * palm * _smooth(points[:, 2], 0.02, 0.05)
@@ -140,7 +145,7 @@ def _local(
     """Coordinates about a keypoint: along its finger, across it, and palmwards, metres."""
     rest = template.rest_keypoints
     last = 4 * finger + 4
-    along = rest[min(joint + 1, last)] - rest[joint - 1]
+    along = rest[min(joint + 1, last)] - rest[PARENTS[joint]]
     along = along / np.linalg.norm(along)
     inward = _palmwards(template, finger, min(joint + 1, last)).astype(float)
     across = np.cross(inward, along)
@@ -179,7 +184,7 @@ def _palm_lines(rest: Array, points: Floats) -> Floats:
             share = np.clip((plane - start) @ axis / (axis @ axis), 0, 1)
             gap = plane - start - share[:, None] * axis
             nearest = np.minimum(nearest, np.einsum("nc,nc->n", gap, gap))
-        total += 0.7 * np.exp(-0.5 * nearest / 0.0008**2)
+        total += 0.6 * np.exp(-0.5 * nearest / 0.0008**2)
     inside = (points[:, 2] > 0.005) & (points[:, 2] < 0.09)
     return np.asarray(total * _smooth(points[:, 0], 0.002, 0.006) * inside, np.float32)
 
