@@ -108,9 +108,8 @@ def _torture(
     index = 0
 
     def moved(matrix: Array) -> tuple[Image, tuple[TrueHand, ...]]:
-        image = cv2.warpAffine(
-            images[index], matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101
-        )
+        # Grey beyond the image: a reflection would show hands that nobody has counted.
+        image = cv2.warpAffine(images[index], matrix, (width, height), borderValue=(120, 120, 120))
         points = pixels[index] @ matrix[:, :2].T + matrix[:, 2]
         low, high = points.min(0), points.max(0)
         inside = bool(low.min() >= 0 and high[0] < width and high[1] < height)
@@ -118,13 +117,8 @@ def _torture(
 
     for way in ((-1.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
         for share in _there_and_back(12, 18):
-            # What follows the hand into the image is not to be a reflected hand.
             matrix = np.array([[1.0, 0, way[0] * width * share], [0, 1, way[1] * height * share]])
             image, hands = moved(matrix)
-            image = np.asarray(
-                cv2.warpAffine(images[index], matrix, (width, height), borderValue=(120, 120, 120)),
-                np.uint8,
-            )
             yield "leaving", image, hands
             index += 1
     for _ in range(30):
