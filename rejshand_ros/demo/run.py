@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rejshand_ros.demo.chain import (
     CAMERA,
@@ -26,6 +27,9 @@ from rejshand_ros.demo.chain import (
 from rejshand_ros.demo.domain import given_domain, reserved_domain
 from rejshand_ros.demo.processes import ProcessGroup
 from rejshand_ros.errors import ConfigError, unknown_choice
+
+if TYPE_CHECKING:
+    from rejshand_ros.synthetic.clip import ClipTruth
 
 READY_TIMEOUT_S = 60.0
 """A cold start compiles and caches; a warm one takes a few seconds."""
@@ -104,29 +108,33 @@ def run_demo(config: DemoConfig) -> dict[str, object]:
     Raises:
         RejshandError: What went wrong; nothing is left running.
     """
+    from rejshand_ros.hand.keypoints import Side
+    from rejshand_ros.inference.load import weights_file
     from rejshand_ros.nodes.sources import open_source
 
     if config.side not in SIDES:
         raise unknown_choice("side", config.side, SIDES)
+    if config.transport not in TRANSPORTS:
+        raise unknown_choice("transport", config.transport, TRANSPORTS)
     _check_hand(config)
-    clip = None
-    source, flip, calibration = config.input, config.mirror, ""
+    source, calibration, truth = config.input, "", None
     if not source:
         from rejshand_ros.demo.clip import default_clip
 
-        clip = default_clip()
-        source, calibration = str(clip.video), str(clip.calibration)
-        # It shows a right hand; asked for a left one, it is played mirrored.
-        flip = config.mirror != (config.side == "left")
+        # Mirrored, the clip must show the other hand to end up with the one that is asked for.
+        shown = Side.LEFT if (config.side == "left") != config.mirror else Side.RIGHT
+        clip = default_clip(shown)
+        source, calibration, truth = str(clip.video), str(clip.calibration), clip.truth
     opened = open_source(source)
     opened.close()
+    weights_file(config.weights, ".json")
     out = config.out.resolve()
     _make_room(out)
     chain = ChainConfig(
         input=source if opened.live else str(Path(source).expanduser().resolve()),
         hand=config.hand,
         side=config.side,
-        flip=flip,
+        flip=config.mirror,
         loop=not config.headless and not opened.live,
         out=out,
         transport=config.transport,
@@ -135,18 +143,16 @@ def run_demo(config: DemoConfig) -> dict[str, object]:
         camera_info_url=calibration,
     )
     _run_chain(chain, endless=not config.headless)
-    return _finish(config, out, truth=clip.truth if clip else None, width=opened.width)
+    return _finish(config, out, truth)
 
 
 def _check_hand(config: DemoConfig) -> None:
     """Fail early, and in this process, on what the nodes would refuse."""
     from rejshand_ros.hand.keypoints import Side
-    from rejshand_ros.inference.load import weights_file
     from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
     for side in SIDES[config.side]:
         load_robot_hand(config.hand, Side(side))
-    weights_file(config.weights, ".json")
 
 
 def _make_room(out: Path) -> None:
@@ -223,10 +229,9 @@ def _interruptible() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _finish(config: DemoConfig, out: Path, truth: Path | None, width: int) -> dict[str, object]:
+def _finish(config: DemoConfig, out: Path, truth: ClipTruth | None) -> dict[str, object]:
     """Sum up the bag and draw it."""
     from rejshand_ros.command.robot_limits import joint_limits
-    from rejshand_ros.demo.accuracy import load_truth
     from rejshand_ros.demo.bag_facts import gather
     from rejshand_ros.demo.summary import as_text, summarise, write_summary
     from rejshand_ros.hand.keypoints import Side
@@ -238,7 +243,7 @@ def _finish(config: DemoConfig, out: Path, truth: Path | None, width: int) -> di
         bag=out / EPISODE,
         hand=config.hand,
         side=config.side,
-        truth=load_truth(truth, width) if truth else None,
+        truth=truth,
     )
     write_summary(out / "summary.json", summary)
     print(as_text(summary), flush=True)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from rejshand_ros.command.limits import JointLimits
-from rejshand_ros.demo.accuracy import ClipTruth, accuracy
-from rejshand_ros.demo.bag_facts import BagFacts, SideFacts
+from rejshand_ros.demo.accuracy import accuracy, flipped
+from rejshand_ros.demo.bag_facts import BagFacts
 from rejshand_ros.demo.limits_check import count_violations
 from rejshand_ros.recording.episode import write_atomically
+from rejshand_ros.synthetic.clip import ClipTruth
 
 
 def summarise(
@@ -72,12 +73,12 @@ def summarise(
 
 
 def _accuracy(facts: BagFacts, truth: ClipTruth) -> dict[str, float] | None:
-    """Of the side that the clip's hand was seen as most often: the clip shows one hand."""
+    """Of the hand that the clip shows; None where the chain followed the other one."""
     if facts.clip.get("flip") == "true":
-        truth = truth.flipped()
-    seen: SideFacts = max(facts.sides.values(), key=lambda s: len(s.keypoints_3d))
+        truth = flipped(truth, int(facts.clip.get("width", 0)))
+    seen = facts.sides.get(str(truth.side))
     start_ns, fps = int(facts.clip.get("start_ns", 0)), float(facts.clip.get("fps", 0))
-    if not start_ns or not fps:
+    if seen is None or not start_ns or not fps:
         return None
     return accuracy(seen, truth, start_ns, fps)
 

@@ -80,7 +80,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             self.NAME, automatically_declare_parameters_from_overrides=True, **node_arguments
         )
         self.monitor = Monitor()
-        self.failure: RejshandError | None = None
+        self.failure: Exception | None = None
         self.fault: RejshandError | None = None
         self.finished = threading.Event()
         self._active = False
@@ -264,6 +264,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             return TransitionCallbackReturn.FAILURE
         except Exception as error:
             # rclpy swallows what a transition raises; a fault of ours must be seen.
+            self.failure = error
             self.get_logger().fatal(f"{hook.__name__}: {type(error).__name__}: {error}")
             raise
         return TransitionCallbackReturn.SUCCESS
