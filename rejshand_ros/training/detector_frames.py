@@ -82,7 +82,7 @@ class DetectorFrames:
         rng = self._rng
         scenes = [p for p in self._photographs if p.folder in ("indoor_outdoor", "egocentric")]
         parts: list[NDArray[np.uint8]] = []
-        for _ in range(count * 40):
+        for _ in range(count * 40 if scenes else 0):
             p = scenes[rng.integers(len(scenes))]
             height, width = p.image.shape[:2]
             w = int(rng.uniform(0.2, 0.8) * width)
