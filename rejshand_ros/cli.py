@@ -29,6 +29,11 @@ VERBS = {
     "demo": Verb("rejshand_ros.demo.run:main", "run the whole chain on a video, camera or clip"),
     "doctor": Verb("rejshand_ros.demo.doctor:main", "check what is installed and what is missing"),
     "info": Verb("rejshand_ros.demo.info:main", "versions, weights, robot hands"),
+    "train": Verb("rejshand_ros.training.commands:train_main", "train the hand network"),
+    "evaluate": Verb("rejshand_ros.training.commands:evaluate_main", "measure weights"),
+    "export-model": Verb(
+        "rejshand_ros.training.commands:export_main", "a training run to shippable weights"
+    ),
     "inspect": Verb("rejshand_ros.recording.commands:inspect_main", "what an episode holds"),
     "repair": Verb("rejshand_ros.recording.commands:repair_main", "recover unfinished episodes"),
     "export-dataset": Verb(

@@ -41,6 +41,8 @@ class NetworkConfig:
         head: One of `HEADS`.
         upsampling: Kernel and stride of the expansion block's transposed convolution.
         keypoint_maps: Maps a keypoint in the 2D keypoint generator; the paper's reading is 1.
+        expected_coordinates: Read the first map of each keypoint as the logits of where it is and
+            add the expected place to the linear map's answer. Learns from far fewer pictures.
         joint_coordinates: Give the expansion block's linear maps the coordinates 2u - 1 beside
             the features sampled there.
     """
@@ -54,6 +56,7 @@ class NetworkConfig:
     head: str = "paper"
     upsampling: int = 2
     keypoint_maps: int = 1
+    expected_coordinates: bool = False
     joint_coordinates: bool = False
 
     def __post_init__(self) -> None:
@@ -113,7 +116,8 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
             input_size=128,
             width=256,
             fine_level=True,
-            keypoint_maps=4,
+            keypoint_maps=2,
+            expected_coordinates=True,
             joint_coordinates=True,
         ),
     }

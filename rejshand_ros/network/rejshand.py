@@ -55,7 +55,10 @@ class ReJSHand(nn.Module):
         self.backbone = Backbone(config)
         self.adapter = Adapter(self.backbone.coarse_width, self.backbone.fine_width, config.width)
         self.keypoint_generator_2d = KeypointGenerator2D(
-            config.width, config.map_size, config.keypoint_maps
+            config.width,
+            config.map_size,
+            config.keypoint_maps,
+            expected=config.expected_coordinates,
         )
         self.expansion = Expansion(
             config.width,
@@ -73,16 +76,25 @@ class ReJSHand(nn.Module):
 
     def forward(self, images: Tensor) -> NetworkOutput:
         """Estimate the hand in each crop."""
-        features = self.adapter(*self.backbone(images))
+        features = self.features(images)
         keypoints_2d = self.keypoint_generator_2d(features)
+        keypoints_3d, vertices = self.lift(features, keypoints_2d)
+        presence, right = self.presence_side(features)
+        return NetworkOutput(keypoints_2d, keypoints_3d, vertices, presence, right)
+
+    def features(self, images: Tensor) -> Tensor:
+        """F_B (N, width, h, h) of crops (N, 3, S, S)."""
+        return self.adapter(*self.backbone(images))
+
+    def lift(self, features: Tensor, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints (N, 21, 3) and vertices (N, 778, 3), metres relative to keypoint 9."""
         joint, skeleton = self.expansion(features, keypoints_2d)
         for block in self.interaction:
             joint, skeleton = block(joint, skeleton)
         vertices = self.mesh_token_generator(joint, skeleton)
         keypoints_3d = self.keypoint_generator_3d(vertices)
         root = keypoints_3d[:, MIDDLE_MCP : MIDDLE_MCP + 1]
-        presence, right = self.presence_side(features)
-        return NetworkOutput(keypoints_2d, keypoints_3d - root, vertices - root, presence, right)
+        return keypoints_3d - root, vertices - root
 
 
 def _rest_mesh(template: HandTemplate) -> Array:

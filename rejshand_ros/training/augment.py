@@ -100,7 +100,13 @@ def upright_roll(keypoints_2d: Array) -> float:
 
 
 def draw_sample(
-    store: CropStore, index: int, size: int, config: AugmentConfig, rng: np.random.Generator
+    store: CropStore,
+    index: int,
+    size: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+    *,
+    further_roll: float = 0.0,
 ) -> TrainingSample:
     """Cut one training sample out of a stored crop.
 
@@ -112,6 +118,7 @@ def draw_sample(
         size: Side of the network's input, pixels.
         config: How far it is changed.
         rng: Where chance comes from.
+        further_roll: Turns the cut by this much more, radians.
     """
     image = store.crops[index]
     wide = image.shape[0]
@@ -130,6 +137,7 @@ def draw_sample(
         roll = float(rng.uniform(-np.pi, np.pi))
     else:
         roll += float(np.radians(config.roll_deg) * np.clip(rng.normal(), -2.5, 2.5))
+    roll += further_roll
     flip = bool(rng.random() < config.flip)
     camera = PinholeCamera(wide, wide, matrix)
     cut = CropCamera.around(camera, centre, scale * box, roll, size, mirror=flip)

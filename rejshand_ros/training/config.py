@@ -35,6 +35,10 @@ class ScheduleConfig:
         clip: Largest norm of the gradient; 0 for no limit.
         ema: Decay of the averaged weights a step (rising to it from a plain mean); 0 for none.
         batch: Samples a step.
+        flat_until: Share of the run in which only 2D, presence and side are learnt; where things
+            are has to be known before depth can be, and this part is twice as fast.
+        lift_most: Most samples of a batch that pass the 3D part, those with 3D labels first; 0
+            for all.
         amp: bfloat16 arithmetic where torch finds it safe.
     """
 
@@ -48,6 +52,8 @@ class ScheduleConfig:
     clip: float = 1.0
     ema: float = 0.998
     batch: int = 64
+    flat_until: float = 0.0
+    lift_most: int = 0
     amp: bool = False
 
     def __post_init__(self) -> None:

@@ -90,7 +90,7 @@ class CropStore:
         if not path.is_file():
             raise ModelFileError(f"crops {path} are missing")
         try:
-            with np.load(path) as data:
+            with path.open("rb") as file, np.load(file) as data:
                 return cls(**{f.name: data[f.name] for f in fields(cls)})
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ModelFileError(f"crops {path} cannot be read: {error}") from error

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.network.build import build_network
-from rejshand_ros.network.rejshand import ReJSHand
+from rejshand_ros.network.rejshand import NetworkOutput, ReJSHand
 from rejshand_ros.training.batches import Batch, BatchMaker, Source, prefetched
 from rejshand_ros.training.config import ScheduleConfig, TrainConfig
-from rejshand_ros.training.losses import Targets, losses
+from rejshand_ros.training.losses import Targets, losses, place_loss
 from rejshand_ros.training.state import TrainState, averaged_copy, update_average
 
 Report = Callable[[int, dict[str, float], ReJSHand], None]
@@ -118,9 +119,9 @@ def train_step(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str
     )
     images = torch.from_numpy(batch.images).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=schedule.amp):
-        output = network(images)
-    output = type(output)(*(value.float() for value in output))
-    parts = losses(output, targets, config.losses)
+        parts = _forward(
+            network, images, targets, config, flat=state.progress < schedule.flat_until
+        )
     total = parts["total"]
     if not torch.isfinite(total):
         raise InputError(
@@ -138,6 +139,40 @@ def train_step(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str
         state.average.load_state_dict(network.state_dict())
     values = {name: float(value.detach()) for name, value in parts.items()}
     return {**values, "rate": rate, "gradient": float(norm)}
+
+
+def _forward(
+    network: ReJSHand, images: Tensor, targets: Targets, config: TrainConfig, *, flat: bool
+) -> dict[str, Tensor]:
+    """The network on a batch, its 3D part on as many samples as the schedule says; the losses."""
+    features = network.features(images)
+    maps = network.keypoint_generator_2d.maps(features)
+    keypoints_2d = network.keypoint_generator_2d.coordinates(maps)
+    presence, right = network.presence_side(features)
+    most = config.schedule.lift_most or len(images)
+    lacking = torch.isnan(targets.keypoints_3d[:, 0, 0])
+    lifted = torch.argsort(lacking.to(torch.int8), stable=True)[: 0 if flat else most]
+    keypoints_3d = torch.zeros_like(targets.keypoints_3d)
+    vertices = torch.zeros_like(targets.vertices)
+    if len(lifted):
+        some_keypoints, some_vertices = network.lift(features[lifted], keypoints_2d[lifted])
+        keypoints_3d = keypoints_3d.index_copy(0, lifted, some_keypoints.float())
+        vertices = vertices.index_copy(0, lifted, some_vertices.float())
+    left_out = torch.ones(len(images), dtype=torch.bool, device=images.device)
+    left_out[lifted] = False
+    labels = replace(
+        targets,
+        keypoints_3d=targets.keypoints_3d.masked_fill(left_out[:, None, None], math.nan),
+        vertices=targets.vertices.masked_fill(left_out[:, None, None], math.nan),
+    )
+    output = NetworkOutput(
+        keypoints_2d.float(), keypoints_3d, vertices, presence.float(), right.float()
+    )
+    parts = losses(output, labels, config.losses, lifted=~left_out)
+    if config.losses.place and config.network.expected_coordinates:
+        place = place_loss(maps[:, :, 0].float(), targets.keypoints_2d, targets.weight)
+        parts = {**parts, "total": parts["total"] + config.losses.place * place, "place": place}
+    return parts
 
 
 class _Clock:

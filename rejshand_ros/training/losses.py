@@ -21,6 +21,8 @@ class LossConfig:
         presence: Of the presence and of the side (not in the paper).
         in_plane: Of the 3D keypoints' agreement with 2D labels where no 3D is known: their image
             under the best scale and shift (weak perspective) against the labels (not in the paper).
+        place: Of the 2D keypoints' maps where the network reads them as places: cross-entropy
+            against a small bell around the label (not in the paper).
     """
 
     keypoints_2d: float = 1.0
@@ -28,6 +30,7 @@ class LossConfig:
     vertices: float = 10.0
     presence: float = 0.1
     in_plane: float = 0.0
+    place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,16 @@ class Targets:
     weight: Tensor
 
 
-def losses(output: NetworkOutput, targets: Targets, config: LossConfig) -> dict[str, Tensor]:
+def losses(
+    output: NetworkOutput, targets: Targets, config: LossConfig, lifted: Tensor | None = None
+) -> dict[str, Tensor]:
     """Each part (unweighted) and their weighted sum under ``"total"``.
+
+    Args:
+        output: What the network answered.
+        targets: The labels.
+        config: Weights of the parts.
+        lifted: (N,) whether a sample passed the 3D part; None for all.
 
     Distances are L1, summed over a point's coordinates and averaged over points and over the
     samples that have that label; 2D in shares of the crop, 3D in metres.
@@ -64,10 +75,34 @@ def losses(output: NetworkOutput, targets: Targets, config: LossConfig) -> dict[
     if config.in_plane:
         # Where the side is a left one, the depth answer belongs to nothing in the picture.
         lacking = torch.isnan(targets.keypoints_3d[:, 0, 0]) & (targets.right != 0)
+        if lifted is not None:
+            lacking = lacking & lifted
         labels = torch.where(lacking[:, None, None], targets.keypoints_2d, torch.nan)
         parts["in_plane"] = _in_plane(output.keypoints_3d, labels, targets.weight)
         total = total + config.in_plane * parts["in_plane"]
     return {"total": total, **parts}
+
+
+def place_loss(maps: Tensor, labels: Tensor, weight: Tensor, sigma: float = 0.7) -> Tensor:
+    """Cross-entropy of the keypoints' place maps, above what the bell itself leaves open.
+
+    Args:
+        maps: (N, 21, h * h) logits.
+        labels: (N, 21, 2) 0..1; NaN where unknown.
+        weight: (N,) trust.
+        sigma: Of the bell, cells.
+    """
+    side = int(maps.shape[2] ** 0.5)
+    known = torch.isfinite(labels).all(dim=2)
+    # A keypoint outside of the crop pulls to the edge nearest to it.
+    place = (torch.where(known[..., None], labels, 0.5) * side - 0.5).clamp(0, side - 1)
+    cells = torch.arange(side, device=maps.device, dtype=maps.dtype)
+    bell = (-0.5 * ((place[..., None] - cells) / sigma).square()).softmax(dim=3)
+    target = (bell[:, :, 1, :, None] * bell[:, :, 0, None, :]).flatten(2)
+    entropy = -(target * target.clamp(min=1e-9).log()).sum(2)
+    loss = -(target * maps.log_softmax(dim=2)).sum(2) - entropy
+    trust = known * weight[:, None]
+    return (loss * trust).sum() / trust.sum().clamp(min=1e-6)
 
 
 def _points(predicted: Tensor, labels: Tensor, weight: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,17 @@ from rejshand_ros.training.config import TrainConfig, load_train_config
 from rejshand_ros.training.loop import predict_store, train
 from rejshand_ros.training.metrics import relative_error_2d
 from rejshand_ros.training.sources import load_sources
+from rejshand_ros.training.state import TrainState
 
 
-def train_main(args: Namespace) -> int:
-    """Train as a configuration says.
+def run_training(path: Path | None, overrides: Sequence[str] = ()) -> TrainState:
+    """Train as a configuration says, or go on with the run in its folder.
 
     Args:
-        args: ``config`` (path of a YAML file or None) and ``set`` (list of overrides).
+        path: YAML file, or None for the defaults.
+        overrides: Such as ``"schedule.rate=5e-4"``.
     """
-    path = getattr(args, "config", None)
-    config = load_train_config(Path(path) if path else None, getattr(args, "set", None) or ())
+    config = load_train_config(path, overrides)
     training, held_out = load_sources(config.data)
     for source in training:
         hands = int(source.store.has_hand.sum())
@@ -37,7 +38,7 @@ def train_main(args: Namespace) -> int:
     facts = {"training": {"steps": state.step, "config": asdict(config)}}
     save_network(state.average, out / "average.safetensors", facts)
     print(f"{state.step} steps; weights in {out / 'average.safetensors'}", flush=True)
-    return 0
+    return state
 
 
 def validation_batches(source: Source, size: int, batch: int = 64) -> list[Batch]:

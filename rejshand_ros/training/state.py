@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from rejshand_ros.errors import ModelFileError
+from rejshand_ros.network.build import build_network
+from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
 
 
@@ -76,6 +78,25 @@ class TrainState:
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelFileError(f"checkpoint {path} cannot be read: {reason}") from error
+
+
+def network_of_run(path: Path) -> tuple[ReJSHand, dict[str, Any]]:
+    """The averaged network of a run's checkpoint, and how far the run had come.
+
+    Raises:
+        ModelFileError: The checkpoint is missing or unreadable.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"checkpoint {path} is missing")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        network = build_network(NetworkConfig.from_dict(saved["architecture"]))
+        network.load_state_dict(saved["average"])
+        training = {"steps": int(saved["step"]), "progress": float(saved["progress"])}
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(f"checkpoint {path} cannot be read: {reason}") from error
+    return network.eval().requires_grad_(False), training
 
 
 def averaged_copy(network: ReJSHand) -> ReJSHand:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rejshand_ros.errors import ModelFileError
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.synthetic.sample import SyntheticSample
 from rejshand_ros.synthetic.shards import SyntheticShard, load_shard
 from rejshand_ros.training.crops import CropStore
 
@@ -23,6 +26,27 @@ def load_synthetic(folder: Path) -> CropStore:
     if not paths:
         raise ModelFileError(f"{folder} holds no shard (*.npz) of synthetic samples")
     return CropStore.join([crops_of_shard(load_shard(path), path.stem) for path in paths])
+
+
+def crops_of_samples(samples: Sequence[SyntheticSample], group: str) -> CropStore:
+    """Samples fresh from the generator as crops.
+
+    Args:
+        samples: One or more, of one size.
+        group: Name of their group.
+    """
+    shard = SyntheticShard(
+        np.stack([s.image for s in samples]),
+        np.stack([s.keypoints_2d for s in samples]).astype(np.float32),
+        np.stack([s.keypoints_3d for s in samples]).astype(np.float32),
+        np.stack([s.vertices for s in samples]).astype(np.float16),
+        np.stack([s.root for s in samples]).astype(np.float32),
+        np.stack([s.matrix for s in samples]).astype(np.float32),
+        np.array([s.presence for s in samples]),
+        np.array([s.side is Side.RIGHT for s in samples]),
+        np.stack([s.visible for s in samples]),
+    )
+    return crops_of_shard(shard, group)
 
 
 def crops_of_shard(shard: SyntheticShard, group: str) -> CropStore:

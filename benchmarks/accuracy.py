@@ -1,0 +1,290 @@
+"""How far the shipped hand network is off: rendered hands, photographs, a real video, two views.
+
+Every 3D figure stands beside what the best constant hand scores on the same samples. Nothing
+here is trained on: rendered hands come from seeds of their own, photographs from groups that
+training leaves out, the video and the two views are for measuring only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.report import write_report
+from rejshand_ros.errors import MediaError
+from rejshand_ros.geometry import Array, PinholeCamera, align_similarity
+from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
+from rejshand_ros.inference.load import load_predictor
+from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.synthetic.generator import SyntheticGenerator
+from rejshand_ros.synthetic.sample import SyntheticConfig, SyntheticSample
+from rejshand_ros.tracking.config import BOX_SCALE, TrackingConfig
+from rejshand_ros.tracking.load import load_tracker
+from rejshand_ros.tracking.tracked_hand import TrackState
+from rejshand_ros.training import evaluate
+from rejshand_ros.training.crops import CropStore
+from rejshand_ros.training.metrics import relative_error_2d
+from rejshand_ros.training.photographs import load_photographs
+from rejshand_ros.training.synthetic import crops_of_samples
+
+SHARED = Path("../shared/data")
+_SEED = 20_240_229
+_SAMPLES = 600
+_MOST_TILT_DEG = 75.0
+_FRAME_NS = 33_333_333
+
+
+def main() -> None:
+    """Measure and write out/bench/accuracy.json."""
+    parser = argparse.ArgumentParser("accuracy", description=main.__doc__)
+    parser.add_argument("--weights", default=None)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--samples", type=int, default=_SAMPLES)
+    given = parser.parse_args()
+    predictor = load_predictor(given.weights, given.device)
+    figures: dict[str, Any] = {"weights": str(given.weights or "default")}
+    figures["runtime"] = predictor.runtime.name
+    details: dict[str, Any] = {}
+    _synthetic(predictor, given.samples, figures, details)
+    if (SHARED / "photos/labels.jsonl").is_file():
+        _photographs(predictor, figures, details)
+    if (SHARED / "hand_video").is_dir():
+        _video(given, figures, details)
+    if (SHARED / "two_view/truth.npz").is_file():
+        _two_view(given, figures, details)
+    write_report("accuracy", figures, details)
+
+
+def unseen_hands(count: int, size: int) -> CropStore:
+    """Rendered hands that no training run has seen: poses over the whole joint limits.
+
+    Any in-plane rotation; the palm's tilt against the image is at most 75 degrees either way.
+    """
+    config = SyntheticConfig(
+        seed=_SEED,
+        size=size,
+        box_scale=(1.5, 1.75),
+        centre_jitter=0.05,
+        negative_share=0.0,
+        uniform_pose_share=1.0,
+    )
+    generator = SyntheticGenerator(config)
+    samples: list[SyntheticSample] = []
+    index = 0
+    while len(samples) < count:
+        sample = generator.sample(index)
+        index += 1
+        if sample.presence and _tilt_deg(sample.keypoints_3d) <= _MOST_TILT_DEG:
+            samples.append(sample)
+    return crops_of_samples(samples, "unseen")
+
+
+def _tilt_deg(keypoints: Array) -> float:
+    """Angle between the palm's plane and the image's, degrees."""
+    normal = np.cross(keypoints[5] - keypoints[0], keypoints[17] - keypoints[0])
+    return float(np.degrees(np.arccos(abs(normal[2]) / np.linalg.norm(normal))))
+
+
+def _synthetic(
+    predictor: Predictor, count: int, figures: dict[str, Any], details: dict[str, Any]
+) -> None:
+    store = unseen_hands(count, 160)
+    size = predictor.input_size
+    turned = evaluate.answer(predictor, evaluate.cut_any_roll(store, size))
+    upright = evaluate.answer(predictor, evaluate.cut_upright(store, size))
+    # The tracker turns each crop by what it saw before, so that the fingers point up; here the
+    # first look at the crop as it lies gives the turn for the second one.
+    second = evaluate.answer(predictor, evaluate.cut_as_seen(store, turned, size))
+    measured = evaluate.metrics_3d(second)
+    constant = evaluate.constant_hand_metrics(second)
+    for key, name in (("pa_mpjpe_mm",) * 2, ("pa_mpvpe_mm",) * 2, ("f15", "f15_aligned")):
+        figures[f"synthetic_{key}"] = getattr(measured, name)
+        companion = "synthetic_constant_hand_mm" if key == "pa_mpjpe_mm" else None
+        figures[companion or f"synthetic_{key}_constant_hand"] = getattr(constant, name)
+    for name, answers in (("second_look", second), ("first_look", turned), ("upright", upright)):
+        error = evaluate.errors_2d(answers)
+        details[f"synthetic_{name}"] = {
+            **evaluate.metrics_3d(answers).as_dict(),
+            "median_2d": float(np.median(error)),
+            "pck_2d_0.1": float((error <= 0.1).mean()),
+            "right": float((answers.right > 0.5).mean()),
+            "presence": float((answers.presence > 0.5).mean()),
+        }
+    details["synthetic_constant_hand"] = constant.as_dict()
+    details["synthetic_hands"] = len(store)
+
+
+def _photographs(predictor: Predictor, figures: dict[str, Any], details: dict[str, Any]) -> None:
+    _, store = load_photographs(SHARED / "photos", Path("out/cache"))
+    # The weight says which labels the teacher agrees with itself on to within 0.05.
+    hands = store.take(store.has_hand & (store.weight > 0.99))
+    as_right = evaluate.answer(predictor, evaluate.cut_upright(hands, predictor.input_size))
+    as_left = evaluate.answer(
+        predictor, evaluate.cut_upright(hands, predictor.input_size, flip=True)
+    )
+    error = evaluate.errors_2d(as_right)
+    known = hands.side_known
+    figures["photos_pck_2d_0.1"] = float((error <= 0.1).mean())
+    figures["photos_median_2d"] = float(np.median(error))
+    # Each hand once as a right and once as a left one.
+    sides = np.concatenate([as_right.right[known] > 0.5, as_left.right[known] < 0.5])
+    figures["photos_side_accuracy"] = float(sides.mean())
+    empty = store.take(~store.has_hand)
+    rng = np.random.default_rng(0)
+    cuts = [
+        evaluate.draw_sample(empty, i, predictor.input_size, evaluate.NO_AUGMENTATION, rng)
+        for i in range(len(empty))
+    ]
+    folders = np.array([name.rsplit("-", 1)[0] for name in hands.group])
+    fits = evaluate.metrics_3d(as_right)
+    details["photos"] = {
+        "hands": len(hands),
+        "hand_present": float((as_right.presence > 0.5).mean()),
+        "place_empty": float((evaluate.answer(predictor, cuts).presence < 0.5).mean()),
+        "pa_mpjpe_mm_against_fits": fits.pa_mpjpe_mm,
+        "pa_mpvpe_mm_against_fits": fits.pa_mpvpe_mm,
+        "constant_hand_pa_mpjpe_mm": evaluate.constant_hand_metrics(as_right).pa_mpjpe_mm,
+        "median_2d_by_folder": {
+            str(folder): float(np.median(error[folders == folder])) for folder in set(folders)
+        },
+    }
+
+
+def frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a video, BGR.
+
+    Raises:
+        MediaError: It cannot be opened.
+    """
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise MediaError(f"video {path} cannot be opened")
+    try:
+        while True:
+            good, image = capture.read()
+            if not good:
+                return
+            yield np.asarray(image, np.uint8)
+    finally:
+        capture.release()
+
+
+def follow(
+    path: Path, matrix: Array | None, weights: str | None, device: str
+) -> tuple[Array, Array]:
+    """Follow the right hand through a video as the demo does.
+
+    Args:
+        path: The video.
+        matrix: (3, 3) intrinsics, or None to assume a field of view.
+        weights: The network.
+        device: What it runs on.
+
+    Returns:
+        Keypoints (frames, 21, 2) in pixels and (frames, 21, 3) in metres relative to the wrist;
+        NaN where the hand was neither seen nor held.
+    """
+    config = TrackingConfig(sides=(Side.RIGHT,))
+    tracker = load_tracker(config, weights=weights, device=device)
+    flat, deep = [], []
+    for number, image in enumerate(frames(path)):
+        height, width = image.shape[:2]
+        camera = (
+            PinholeCamera.from_field_of_view(width, height)
+            if matrix is None
+            else PinholeCamera(width, height, matrix)
+        )
+        hands = tracker.update(image, number * _FRAME_NS, camera)
+        seen = [hand for hand in hands if hand.state is not TrackState.LOST]
+        flat.append(seen[0].keypoints_2d if seen else np.full((KEYPOINT_COUNT, 2), np.nan))
+        deep.append(seen[0].keypoints_3d if seen else np.full((KEYPOINT_COUNT, 3), np.nan))
+    return np.stack(flat), np.stack(deep)
+
+
+def _video(given: argparse.Namespace, figures: dict[str, Any], details: dict[str, Any]) -> None:
+    folder = SHARED / "hand_video"
+    with np.load(folder / "mediapipe_keypoints.npz") as teacher:
+        uv, xyz = teacher["uv"], teacher["xyz"]
+    flat, deep = follow(folder / "human_hand_video.mp4", None, given.weights, given.device)
+    count = min(len(flat), len(uv))
+    box = BOX_SCALE * np.ptp(uv[:count], axis=1).max(axis=1)
+    error = relative_error_2d(flat[:count], uv[:count], box)
+    found = np.isfinite(error[:, 0])
+    # A frame without a hand counts as wrong.
+    error = np.where(np.isfinite(error), error, np.inf)
+    figures["video_median_2d"] = float(np.median(error))
+    figures["video_pck_2d_0.1"] = float((error <= 0.1).mean())
+    figures["video_found_ratio"] = float(found.mean())
+    aligned = [_gap(a, b) for a, b in zip(deep[:count][found], xyz[:count][found], strict=True)]
+    # The teacher's own 3D is 16 to 24 mm off: reported, not judged.
+    figures["video_pa_mpjpe_mm"] = float(np.mean(aligned)) if aligned else None
+    details["video_median_2d_by_keypoint"] = np.median(error, axis=0).tolist()
+
+
+def _two_view(given: argparse.Namespace, figures: dict[str, Any], details: dict[str, Any]) -> None:
+    folder = SHARED / "two_view"
+    with np.load(folder / "truth.npz") as data:
+        truth = {name: data[name] for name in data.files}
+    valid = truth["valid"]
+    ours: dict[str, list[float]] = {"turned": [], "unrotated": []}
+    teacher: dict[str, list[float]] = {"turned": [], "unrotated": []}
+    constant: list[float] = []
+    found: list[bool] = []
+    template = evaluate.constant_hand(
+        np.concatenate([truth["xyz_cam0"], truth["xyz_cam1"]])[np.tile(valid.all(1), 2)]
+    )
+    for camera in (0, 1):
+        _, deep = follow(
+            folder / f"cam{camera}.mp4", truth[f"K{camera}"], given.weights, given.device
+        )
+        answers = _filled(deep)
+        found += np.isfinite(deep[:, 0, 0]).tolist()
+        for i, points in enumerate(truth[f"xyz_cam{camera}"]):
+            known = valid[i] & np.isfinite(points).all(1)
+            theirs = truth[f"mediapipe_xyz_cam{camera}"][i]
+            if known.sum() < 6 or not np.isfinite(theirs[known]).all():
+                continue
+            for kind, rotate in (("turned", True), ("unrotated", False)):
+                ours[kind].append(_gap(answers[i], points, known, rotate=rotate))
+                teacher[kind].append(_gap(theirs, points, known, rotate=rotate))
+            constant.append(_gap(template, points, known))
+    for kind, key in (("turned", "two_view_ratio"), ("unrotated", "two_view_unrotated_ratio")):
+        figures[key] = float(np.mean(ours[kind]) / np.mean(teacher[kind]))
+    figures["two_view_ratio_constant_hand"] = float(np.mean(constant) / np.mean(teacher["turned"]))
+    figures["two_view_found_ratio"] = float(np.mean(found))
+    details["two_view_mm"] = {
+        "ours": float(np.mean(ours["turned"])),
+        "ours_unrotated": float(np.mean(ours["unrotated"])),
+        "teacher": float(np.mean(teacher["turned"])),
+        "teacher_unrotated": float(np.mean(teacher["unrotated"])),
+        "hands": len(constant),
+    }
+
+
+def _filled(points: Array) -> Array:
+    """Frames without an answer take the answer before them (the first one's, at the start)."""
+    seen = np.flatnonzero(np.isfinite(points[:, 0, 0]))
+    if len(seen) == 0:
+        return np.zeros_like(points)
+    last = np.searchsorted(seen, np.arange(len(points)), side="right") - 1
+    return np.asarray(points[seen[np.maximum(last, 0)]])
+
+
+def _gap(
+    points: Array, truth: Array, known: NDArray[np.bool_] | None = None, *, rotate: bool = True
+) -> float:
+    """Mean distance after alignment, mm."""
+    if known is not None:
+        points, truth = points[known], truth[known]
+    aligned = align_similarity(points, truth, rotate=rotate)
+    return float(np.linalg.norm(aligned - truth, axis=1).mean() * 1e3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Export to an OpenVINO file that runs without torch."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from timm.utils.model import reparameterize_model
+
+from rejshand_ros.errors import MissingDependencyError
+from rejshand_ros.inference.runtime import OUTPUT_NAMES
+from rejshand_ros.network.rejshand import ReJSHand
+
+
+def reparameterised(network: ReJSHand) -> ReJSHand:
+    """A copy for inference: the branches that only training needs are folded into one."""
+    folded = copy.deepcopy(network).eval()
+    folded.backbone.body = reparameterize_model(folded.backbone.body)
+    return folded.requires_grad_(False)
+
+
+def export_openvino(network: ReJSHand, path: Path) -> None:
+    """Write a network as OpenVINO IR with weights in half precision.
+
+    Args:
+        network: Any network, as trained.
+        path: The .xml file; the .bin goes beside it.
+
+    Raises:
+        MissingDependencyError: OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError("export needs OpenVINO: pip install openvino") from error
+    size = network.config.input_size
+    example = torch.zeros(1, 3, size, size)
+    with torch.no_grad():
+        model = openvino.convert_model(
+            reparameterised(network), example_input=example, input=[-1, 3, size, size]
+        )
+    for port, name in zip(model.outputs, OUTPUT_NAMES, strict=True):
+        port.get_tensor().set_names({name})
+    model.inputs[0].get_tensor().set_names({"images"})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(model, path, compress_to_fp16=True)

@@ -1,0 +1,112 @@
+"""`rejshand train`, `evaluate` and `export-model`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rejshand_ros.errors import ConfigError, ModelFileError
+
+
+def train_main(arguments: Sequence[str] | None = None) -> None:
+    """Train the network, or go on with a run that was interrupted."""
+    parser = argparse.ArgumentParser("rejshand train", description=train_main.__doc__)
+    parser.add_argument(
+        "config", nargs="?", type=Path, help="YAML, e.g. config/training/light.yaml"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. schedule.rate=5e-4"
+    )
+    given = parser.parse_args(arguments)
+    from rejshand_ros.training.run import run_training
+
+    run_training(given.config, given.set)
+
+
+def evaluate_main(arguments: Sequence[str] | None = None) -> None:
+    """Measure weights on labelled crops: photographs (held-out groups) or rendered shards."""
+    parser = argparse.ArgumentParser("rejshand evaluate", description=evaluate_main.__doc__)
+    parser.add_argument("--weights", default=None, help="name, path, or nothing for the default")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--photographs", type=Path, help="folder with labels.jsonl")
+    parser.add_argument("--synthetic", type=Path, help="folder of rendered shards")
+    parser.add_argument("--cache", type=Path, default=Path("out/cache"))
+    parser.add_argument("--out", type=Path, help="write the figures to this .json too")
+    parser.add_argument("--pred", type=Path, help="write FreiHAND's pred.json")
+    given = parser.parse_args(arguments)
+    if bool(given.photographs) == bool(given.synthetic):
+        raise ConfigError("nothing to evaluate on; valid: one of --photographs, --synthetic")
+    from rejshand_ros.inference.load import load_predictor
+    from rejshand_ros.training import evaluate
+    from rejshand_ros.training.photographs import load_photographs
+    from rejshand_ros.training.synthetic import load_synthetic
+
+    predictor = load_predictor(given.weights, given.device)
+    if given.photographs:
+        _, store = load_photographs(given.photographs, given.cache)
+    else:
+        store = load_synthetic(given.synthetic)
+    answers = evaluate.answer(predictor, evaluate.cut_upright(store, predictor.input_size))
+    error = evaluate.errors_2d(answers)
+    figures: dict[str, Any] = {
+        "hands": len(error),
+        **evaluate.metrics_3d(answers).as_dict(),
+        "median_2d": float(np.median(error)),
+        "pck_2d_0.1": float((error <= 0.1).mean()),
+        "side_accuracy": float((answers.right > 0.5).mean()),
+    }
+    for name, value in figures.items():
+        print(f"{name:20s} {value:.5g}")
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(figures, indent=2) + "\n")
+    if given.pred:
+        given.pred.write_text(
+            json.dumps([answers.keypoints_3d.tolist(), answers.vertices.tolist()])
+        )
+
+
+def export_main(arguments: Sequence[str] | None = None) -> None:
+    """Turn a run's checkpoint (last.pt) or a weights file into shippable weights."""
+    parser = argparse.ArgumentParser("rejshand export-model", description=export_main.__doc__)
+    parser.add_argument("source", type=Path, help="last.pt of a run, or a .safetensors file")
+    parser.add_argument("--out", type=Path, required=True, help="path without ending")
+    parser.add_argument("--facts", type=Path, help=".json with further facts for the description")
+    given = parser.parse_args(arguments)
+    from rejshand_ros.network.checkpoint import load_network, save_network
+    from rejshand_ros.network.export import export_openvino
+    from rejshand_ros.training.state import network_of_run
+
+    facts = json.loads(given.facts.read_text()) if given.facts else {}
+    if given.source.suffix == ".pt":
+        network, training = network_of_run(given.source)
+        facts = {"training": training, **facts}
+    elif given.source.suffix == ".safetensors":
+        network, _ = load_network(given.source)
+    else:
+        raise ModelFileError(f"{given.source} is no checkpoint; valid: .pt, .safetensors")
+    weights = given.out.with_suffix(".safetensors")
+    save_network(network, weights, facts)
+    # What is exported is what the file holds, so that both runtimes answer alike.
+    network, _ = load_network(weights)
+    export_openvino(network, given.out.with_suffix(".xml"))
+    for suffix in (".safetensors", ".json", ".xml", ".bin"):
+        path = given.out.with_suffix(suffix)
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+
+
+def network_table(preset: str) -> str:
+    """Parameters of a preset by part, as text."""
+    from rejshand_ros.network.build import build_network, count_parameters
+    from rejshand_ros.network.config import network_preset
+
+    count = count_parameters(build_network(network_preset(preset)))
+    return (
+        f"{preset:10s} backbone {count.backbone:>10,}  adapter {count.adapter:>8,}"
+        f"  head {count.head:>9,}  presence and side {count.presence_side:>5,}"
+    )
