@@ -14,7 +14,18 @@ from rejshand_ros.retargeting.robot_hand import available_hands
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`rejshand info`: versions, weights and robot hands of this installation."""
-    argparse.ArgumentParser("rejshand info", description=main.__doc__).parse_args(arguments)
+    parser = argparse.ArgumentParser("rejshand info", description=main.__doc__)
+    parser.add_argument(
+        "--network",
+        metavar="PRESET",
+        help="only count the parameters of a network preset (needs the training extra)",
+    )
+    given = parser.parse_args(arguments)
+    if given.network:
+        from rejshand_ros.training.commands import network_table
+
+        print(network_table(given.network))
+        return
     print(f"rejshand_ros {__version__}, Python {platform.python_version()}")
     for hand, sides in available_hands().items():
         print(f"robot hand   {hand} ({', '.join(sides)})")

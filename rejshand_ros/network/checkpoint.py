@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rejshand_ros.errors import ConfigError, ModelFileError
-from rejshand_ros.network.build import build_network
+from rejshand_ros.network.build import build_network, count_parameters
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
 
@@ -32,7 +32,9 @@ def save_network(network: ReJSHand, path: Path, facts: dict[str, Any] | None = N
         state[name] = (value.half() if half else value).contiguous().cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, str(path))
-    write_card(path, network.config, facts)
+    count = count_parameters(network)
+    parts = {f"parameters_{name}": value for name, value in asdict(count).items()}
+    write_card(path, network.config, {**parts, **(facts or {})})
 
 
 def write_card(path: Path, config: NetworkConfig, facts: dict[str, Any] | None = None) -> None:
@@ -93,11 +95,3 @@ def load_card(path: Path) -> NetworkConfig:
         return NetworkConfig.from_dict(values["network"])
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"weights description {card} cannot be used: {error}") from error
-
-
-def half_rounded(network: ReJSHand) -> ReJSHand:
-    """The network with every weight rounded to what the file holds, for fair comparisons."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(parameter.half().to(parameter.dtype))
-    return network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.errors import ConfigError, MissingDependencyError, ModelFileError
+
+
+def require_torch() -> None:
+    """Say what to install where torch or timm is missing.
+
+    Raises:
+        MissingDependencyError: One of them is not installed.
+    """
+    for name in ("torch", "timm"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingDependencyError(
+                f"{name} is not installed; install the training extra (requirements/training.txt)"
+            )
 
 
 def train_main(arguments: Sequence[str] | None = None) -> None:
@@ -23,6 +37,7 @@ def train_main(arguments: Sequence[str] | None = None) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. schedule.rate=5e-4"
     )
     given = parser.parse_args(arguments)
+    require_torch()
     from rejshand_ros.training.run import run_training
 
     run_training(given.config, given.set)
@@ -78,6 +93,7 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="path without ending")
     parser.add_argument("--facts", type=Path, help=".json with further facts for the description")
     given = parser.parse_args(arguments)
+    require_torch()
     from rejshand_ros.network.checkpoint import load_network, save_network
     from rejshand_ros.network.export import export_openvino
     from rejshand_ros.training.state import network_of_run
@@ -101,7 +117,13 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
 
 
 def network_table(preset: str) -> str:
-    """Parameters of a preset by part, as text."""
+    """Parameters of a preset by part, as text.
+
+    Raises:
+        ConfigError: No such preset.
+        MissingDependencyError: torch or timm is not installed.
+    """
+    require_torch()
     from rejshand_ros.network.build import build_network, count_parameters
     from rejshand_ros.network.config import network_preset
 
