@@ -1,0 +1,144 @@
+"""The one interface of every simulated hand, and how to get one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from rejshand_ros.errors import ConfigError, unknown_choice
+from rejshand_ros.geometry import Array, RigidTransform
+from rejshand_ros.simulation.scene import SceneConfig, load_scene
+
+if TYPE_CHECKING:
+    from rejshand_ros.retargeting.robot_hand import RobotHandConfig
+
+BACKENDS = ("mujoco", "scripted")
+
+
+@dataclass(frozen=True)
+class HandState:
+    """State of a simulated hand at one instant.
+
+    Attributes:
+        positions: (n,) radians, in the order of the backend's `joint_names`.
+        velocities: (n,) radians a second.
+        efforts: (n,) newton metres that the actuators apply.
+        fingertip_forces: (t, 3) newtons on each fingertip, axes of the hand's root link.
+        time_s: Simulated time since the last reset.
+        world_from_base: Pose of the hand's root link.
+        objects: Name -> pose in the world frame.
+    """
+
+    positions: Array
+    velocities: Array
+    efforts: Array
+    fingertip_forces: Array
+    time_s: float
+    world_from_base: RigidTransform = field(default_factory=RigidTransform)
+    objects: Mapping[str, RigidTransform] = field(default_factory=dict)
+
+
+class HandBackend(ABC):
+    """A simulated hand that is told joint positions and says where its joints are."""
+
+    @property
+    @abstractmethod
+    def joint_names(self) -> tuple[str, ...]:
+        """(n,) names; targets and states are in this order."""
+
+    @property
+    @abstractmethod
+    def fingertip_names(self) -> tuple[str, ...]:
+        """(t,) names of the links whose contact forces are reported."""
+
+    @abstractmethod
+    def reset(
+        self,
+        positions: ArrayLike | None = None,
+        world_from_objects: Mapping[str, RigidTransform] | None = None,
+    ) -> None:
+        """Go back to the start of the scene, time zero.
+
+        Args:
+            positions: (n,) radians at which the joints start; None for the rest pose.
+            world_from_objects: Poses of objects that start elsewhere than the scene says.
+
+        Raises:
+            InputError: Wrong number of joints or an unknown object.
+        """
+
+    @abstractmethod
+    def set_targets(self, positions: ArrayLike) -> None:
+        """Tell the hand where its joints shall be: (n,) radians, moved inside the limits.
+
+        Raises:
+            InputError: Wrong number of joints or a value that is not finite.
+        """
+
+    @abstractmethod
+    def set_base_pose(self, world_from_base: RigidTransform) -> None:
+        """Tell the carrier where the hand's root link shall be.
+
+        Raises:
+            InputError: The scene's base is fixed, or the pose is not finite.
+        """
+
+    @abstractmethod
+    def step(self, duration_s: float) -> None:
+        """Let simulated time pass; what is left below one physics step waits for the next call.
+
+        Raises:
+            InputError: A negative or non-finite duration.
+            SimulationError: The physics diverged; call `reset`.
+        """
+
+    @abstractmethod
+    def state(self) -> HandState:
+        """The state now."""
+
+
+def load_backend(
+    name: str, robot_hand: RobotHandConfig, scene: SceneConfig | str | None = None
+) -> HandBackend:
+    """Build a simulated hand.
+
+    Args:
+        name: "mujoco", or "scripted" for a mock that needs no physics library.
+        robot_hand: The hand.
+        scene: A scene, the name of a shipped one, the path of a YAML file, or None for free space.
+
+    Raises:
+        ConfigError: Unknown backend or scene, or the hand does not fit its URDF.
+        ModelFileError: The URDF is missing or wrong.
+        MissingDependencyError: MuJoCo is asked for and not installed.
+    """
+    if isinstance(scene, str):
+        scene = load_scene(scene)
+    scene = scene or SceneConfig()
+    if name == "scripted":
+        from rejshand_ros.simulation.scripted_backend import ScriptedBackend
+
+        return ScriptedBackend(robot_hand, scene)
+    if name == "mujoco":
+        from rejshand_ros.simulation.mujoco_backend import MujocoBackend
+
+        return MujocoBackend(robot_hand, scene)
+    raise unknown_choice("simulation backend", name, BACKENDS)
+
+
+def check_joints(hand: str, wanted: tuple[str, ...], urdf: tuple[str, ...]) -> None:
+    """Refuse a hand whose joints are not those of its URDF.
+
+    Raises:
+        ConfigError: Joints that the URDF lacks, named beside those that it has.
+    """
+    unknown = [name for name in wanted if name not in urdf]
+    if unknown:
+        raise ConfigError(
+            f"hand {hand}: joints {', '.join(unknown)} are not in its URDF, which has "
+            f"{', '.join(urdf)}"
+        )

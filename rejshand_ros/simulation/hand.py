@@ -1,0 +1,156 @@
+"""What the simulation needs to know of a robot hand: its URDF, joints, tips and motors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from numpy.typing import ArrayLike
+
+from rejshand_ros.errors import ConfigError, InputError, unknown_choice
+from rejshand_ros.geometry import Array
+from rejshand_ros.resources import resource_path
+from rejshand_ros.simulation.backend import check_joints
+from rejshand_ros.simulation.urdf import Urdf, read_urdf
+
+if TYPE_CHECKING:
+    from rejshand_ros.retargeting.hand_parts import Coupling
+    from rejshand_ros.retargeting.robot_hand import RobotHandConfig
+
+
+@dataclass(frozen=True)
+class MotorConfig:
+    """Physics of a hand beyond its URDF.
+
+    Attributes:
+        effort_limit_nm: No joint gives more than this, whatever the URDF says.
+        saturation_rad: Position error at which a motor gives all it has: sets the stiffness.
+        damping_ratio: Damping of the position loop; 1 is critical.
+        armature_kgm2: Rotor inertia seen through the gear.
+        joint_damping_nms: Passive friction of a joint, newton metres a radian a second.
+        friction: Sliding friction of the hand's surface, at most 1.
+        neighbour_depth: Links this many joints apart or fewer do not collide with each other.
+    """
+
+    effort_limit_nm: float = 5.0
+    saturation_rad: float = 0.15
+    damping_ratio: float = 1.0
+    armature_kgm2: float = 0.0008
+    joint_damping_nms: float = 0.005
+    friction: float = 0.9
+    neighbour_depth: int = 2
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ConfigError(f"motor setting {setting.name} {value!r}: above zero is needed")
+        if self.friction > 1:
+            raise ConfigError(f"motor setting friction {self.friction} is above 1")
+
+
+@dataclass(frozen=True)
+class SimulatedHand:
+    """A robot hand as the backends see it.
+
+    Attributes:
+        name: Hand and side.
+        urdf: Its description.
+        joint_names: (n,) in the order of commands.
+        lower: (n,) radians.
+        upper: (n,) radians.
+        velocity: (n,) radians a second.
+        effort: (n,) newton metres.
+        tip_links: (t,) fingertip links, thumb first.
+        couplings: Joints driven by others.
+        motor: Physics beyond the URDF.
+    """
+
+    name: str
+    urdf: Urdf
+    joint_names: tuple[str, ...]
+    lower: Array
+    upper: Array
+    velocity: Array
+    effort: Array
+    tip_links: tuple[str, ...]
+    couplings: tuple[Coupling, ...]
+    motor: MotorConfig
+
+    @property
+    def rest(self) -> Array:
+        """(n,) radians: fingers straight as far as the limits allow."""
+        return np.clip(np.zeros(len(self.joint_names)), self.lower, self.upper)
+
+
+def load_motor(hand: str) -> MotorConfig:
+    """Settings from config/simulation/<hand>.yaml; the defaults for a hand without such a file.
+
+    Raises:
+        ConfigError: An unknown key or a value out of range.
+    """
+    try:
+        path: Path = resource_path(f"config/simulation/{hand}.yaml")
+    except ConfigError:
+        return MotorConfig()
+    values = yaml.safe_load(path.read_text()) or {}
+    known = [setting.name for setting in fields(MotorConfig)]
+    for key in values:
+        if key not in known:
+            raise unknown_choice(f"setting in {path.name}", key, known)
+    return MotorConfig(**values)
+
+
+def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
+    """Bring a hand's configuration and its URDF together.
+
+    Raises:
+        ConfigError: Joints or tips that the URDF lacks.
+        ModelFileError: The URDF is missing or wrong.
+    """
+    urdf = read_urdf(Path(robot.urdf_path))
+    name = f"{robot.hand} {robot.side}"
+    check_joints(name, tuple(robot.joint_names), urdf.movable)
+    tips = tuple(robot.fingertip_links.values())
+    missing = [tip for tip in tips if tip not in urdf.links]
+    if missing:
+        raise ConfigError(
+            f"hand {name}: tip links {', '.join(missing)} are not in its URDF, which has "
+            f"{', '.join(urdf.links)}"
+        )
+    motor = load_motor(robot.hand)
+    effort = np.array([urdf.joints[joint].effort for joint in robot.joint_names])
+    effort = np.fmin(effort, motor.effort_limit_nm)
+    return SimulatedHand(
+        name=name,
+        urdf=urdf,
+        joint_names=tuple(robot.joint_names),
+        lower=np.asarray(robot.lower, float),
+        upper=np.asarray(robot.upper, float),
+        velocity=np.asarray(robot.velocity, float),
+        effort=effort,
+        tip_links=tips,
+        couplings=robot.couplings,
+        motor=motor,
+    )
+
+
+def checked_positions(hand: SimulatedHand, positions: ArrayLike, what: str) -> Array:
+    """Joint positions (n,) moved inside the limits.
+
+    Raises:
+        InputError: Another number of joints, or a value that is not finite.
+    """
+    values = np.array(positions, float)
+    if values.shape != (len(hand.joint_names),):
+        raise InputError(
+            f"{what} has shape {values.shape}; {hand.name} has {len(hand.joint_names)} joints: "
+            f"{', '.join(hand.joint_names)}"
+        )
+    if not np.all(np.isfinite(values)):
+        bad = hand.joint_names[int(np.argmin(np.isfinite(values)))]
+        raise InputError(f"{what} of joint {bad} is not a finite number")
+    return np.clip(values, hand.lower, hand.upper)

@@ -1,0 +1,202 @@
+"""What stands around a simulated hand: a table, objects, and how the hand's base is carried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import yaml
+
+from rejshand_ros.errors import ConfigError, unknown_choice
+from rejshand_ros.geometry import RigidTransform
+from rejshand_ros.resources import resource_path
+from rejshand_ros.simulation.urdf import rotation_from_rpy
+
+Triple = tuple[float, float, float]
+T = TypeVar("T")
+
+SHAPES = {"box": 3, "ball": 1, "cylinder": 2, "mug": 2}
+"""Shape of an object -> how many numbers its size has."""
+
+
+@dataclass(frozen=True)
+class ObjectConfig:
+    """An object that lies free in the scene.
+
+    Attributes:
+        name: Unique name.
+        shape: "box", "ball", "cylinder" or "mug".
+        size_m: Box edges (3,); ball (diameter,); cylinder and mug (diameter, height), upright.
+        mass_kg: Mass.
+        position_m: Where its middle starts, world frame.
+        rpy_rad: Its attitude at the start.
+        friction: Coefficient of sliding friction, at most 1.
+        colour: RGB 0..1.
+    """
+
+    name: str
+    shape: str
+    size_m: tuple[float, ...]
+    mass_kg: float = 0.1
+    position_m: Triple = (0.0, 0.0, 0.0)
+    rpy_rad: Triple = (0.0, 0.0, 0.0)
+    friction: float = 0.8
+    colour: Triple = (0.85, 0.45, 0.2)
+
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise unknown_choice("object shape", self.shape, SHAPES)
+        if len(self.size_m) != SHAPES[self.shape] or min(self.size_m) <= 0:
+            raise ConfigError(
+                f"object {self.name}: size_m {list(self.size_m)}; a {self.shape} has "
+                f"{SHAPES[self.shape]} sizes above zero"
+            )
+        if not self.mass_kg > 0:
+            raise ConfigError(f"object {self.name}: mass_kg {self.mass_kg} must be above zero")
+        if not 0 < self.friction <= 1:
+            raise ConfigError(f"object {self.name}: friction {self.friction} is outside 0..1")
+
+    @property
+    def world_from_object(self) -> RigidTransform:
+        """Pose at the start."""
+        return RigidTransform(rotation_from_rpy(*self.rpy_rad), np.array(self.position_m))
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """A table: a box whose top is level.
+
+    Attributes:
+        top_m: Height of the top, world frame.
+        centre_m: Middle of the top (x, y).
+        size_m: Edges of the top (x, y).
+        friction: Coefficient of sliding friction, at most 1.
+    """
+
+    top_m: float = 0.0
+    centre_m: tuple[float, float] = (0.0, 0.0)
+    size_m: tuple[float, float] = (0.8, 0.8)
+    friction: float = 0.8
+
+    def __post_init__(self) -> None:
+        if min(self.size_m) <= 0 or not 0 < self.friction <= 1:
+            raise ConfigError(
+                f"table size_m {list(self.size_m)}, friction {self.friction}: sizes above zero "
+                "and friction within 0..1 are needed"
+            )
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """How the hand's root link is carried.
+
+    Attributes:
+        moved: True lets `set_base_pose` move it; otherwise it is fixed.
+        position_m: Where it starts, world frame.
+        rpy_rad: Its attitude at the start.
+    """
+
+    moved: bool = False
+    position_m: Triple = (0.0, 0.0, 0.0)
+    rpy_rad: Triple = (0.0, 0.0, 0.0)
+
+    @property
+    def world_from_base(self) -> RigidTransform:
+        """Pose at the start."""
+        return RigidTransform(rotation_from_rpy(*self.rpy_rad), np.array(self.position_m))
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """A scene.
+
+    Attributes:
+        name: Name, for messages.
+        base: The hand's base.
+        table: The table, or None.
+        objects: Objects, each with a name of its own.
+        gravity: Whether things fall.
+    """
+
+    name: str = "free"
+    base: BaseConfig = field(default_factory=BaseConfig)
+    table: TableConfig | None = None
+    objects: tuple[ObjectConfig, ...] = ()
+    gravity: bool = True
+
+    def __post_init__(self) -> None:
+        names = [item.name for item in self.objects]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"scene {self.name}: objects {', '.join(names)} share a name")
+
+
+def scene_names() -> tuple[str, ...]:
+    """Names of the scenes that ship with the project."""
+    return tuple(sorted(path.stem for path in resource_path("config/scenes").glob("*.yaml")))
+
+
+def load_scene(name: str) -> SceneConfig:
+    """A shipped scene by name, or a YAML file of one's own by path.
+
+    Raises:
+        ConfigError: No such scene, an unknown key, or a value of the wrong kind.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"scene file {name} does not exist")
+    elif name in scene_names():
+        path = resource_path(f"config/scenes/{name}.yaml")
+    else:
+        raise unknown_choice("scene", name, scene_names())
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"scene file {path} is not YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"scene file {path} holds no mapping of settings")
+    return scene_from_mapping({"name": path.stem, **values})
+
+
+def scene_from_mapping(values: Mapping[str, Any]) -> SceneConfig:
+    """Build a scene from what its YAML says.
+
+    Raises:
+        ConfigError: An unknown key, or a value of the wrong kind.
+    """
+    parts = dict(values)
+    label = f"scene {parts.get('name', '')}"
+    if parts.get("base") is not None:
+        parts["base"] = _build(BaseConfig, parts["base"], f"{label}: base")
+    if parts.get("table") is not None:
+        parts["table"] = _build(TableConfig, parts["table"], f"{label}: table")
+    parts["objects"] = tuple(
+        _build(ObjectConfig, item, f"{label}: object") for item in parts.get("objects") or ()
+    )
+    return _build(SceneConfig, parts, label)
+
+
+def _build(kind: type[T], values: Any, label: str) -> T:
+    """A dataclass from a mapping, lists made tuples of floats, unknown keys refused."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{label} is {values!r}; a mapping is needed")
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    ready: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_choice(f"{label} setting", key, known)
+        if isinstance(value, list):
+            if not all(isinstance(x, int | float) and np.isfinite(x) for x in value):
+                raise ConfigError(f"{label}: {key} {value!r} is not a list of finite numbers")
+            ready[key] = tuple(float(x) for x in value)
+        else:
+            ready[key] = value
+    try:
+        return kind(**ready)
+    except TypeError as error:
+        raise ConfigError(f"{label}: {error}") from None
