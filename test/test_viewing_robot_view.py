@@ -13,14 +13,15 @@ from rejshand_ros.viewing.robot_view import RobotView
 
 @pytest.mark.parametrize("hand", ["allegro", "shadow"])
 @pytest.mark.parametrize("side", list(Side))
-def test_the_open_hand_fills_the_picture_without_touching_its_edge(hand: str, side: Side) -> None:
+def test_the_open_hand_fills_the_picture(hand: str, side: Side) -> None:
     robot = load_robot_hand(hand, side)
     view = RobotView(robot, 240, 240)
     picture = view.render(robot.joint_names, robot.rest).astype(int)
     hand_pixels = np.abs(picture - view._background[..., ::-1].astype(int)).sum(-1) > 25
     rows, columns = np.nonzero(hand_pixels)
     assert 0.1 < hand_pixels.mean() < 0.7
-    assert 0 < rows.min() < rows.max() < 239
+    # A forearm may leave the picture below; fingers leave it nowhere.
+    assert rows.min() > 0
     assert 0 < columns.min() < columns.max() < 239
 
 
@@ -35,14 +36,14 @@ def test_a_bent_finger_changes_the_picture_and_the_order_of_names_does_not() -> 
 
 
 def test_left_and_right_hands_look_mirrored() -> None:
-    pictures = []
+    masks = []
     for side in Side:
         robot = load_robot_hand("shadow", side)
-        picture = RobotView(robot, 200, 200).render(robot.joint_names, robot.rest)
-        pictures.append(picture.max(-1) > 90)
-    # The views are turned the same way, so only the coarse silhouette is compared.
-    columns = [np.average(np.arange(200), weights=p.sum(0)) for p in pictures]
-    assert abs(columns[0] + columns[1] - 199) < 40
+        view = RobotView(robot, 200, 200)
+        picture = view.render(robot.joint_names, robot.rest).astype(int)
+        masks.append(np.abs(picture - view._background[..., ::-1].astype(int)).sum(-1) > 25)
+    overlap = (masks[0] & masks[1][:, ::-1]).sum() / (masks[0] | masks[1][:, ::-1]).sum()
+    assert overlap > 0.9
 
 
 def test_a_foreign_joint_is_refused() -> None:

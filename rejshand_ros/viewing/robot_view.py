@@ -22,10 +22,10 @@ Image = NDArray[np.uint8]
 _BACKGROUND_RGB = ((58, 62, 70), (28, 30, 36))
 """Of the picture's top and bottom."""
 _DEFAULT_COLOUR = (0.6, 0.6, 0.62)
-_MARGIN_M = 0.035
+_MARGIN_M = 0.05
 _DISTANCE_M = 0.75
 # The palm faces the viewer as it does before a camera; a turn shows the fingers' depth.
-_TURN_RAD = (-0.30, 0.45, 0.0)
+_TURN_RAD = (-0.30, 0.45)
 _SPECULAR = Material()
 
 
@@ -115,24 +115,18 @@ class RobotView:
         return np.ascontiguousarray(picture.rgb[..., ::-1])
 
     def _viewpoint(self) -> tuple[RigidTransform, PinholeCamera]:
-        """The camera before the palm, and its lens such that the open hand fills the picture."""
+        """The camera before the palm, and a lens such that the open hand fills the picture."""
         poses = self._model.link_poses(self._hand.rest)
         frame = poses[self._hand.operator_link] @ self._hand.operator_link_from_frame
         # Camera axes of a viewer before the palm: x along the frame's y, y down its z, z into x.
         facing = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
-        turn = rotation_from_vector([_TURN_RAD[0], 0, 0]) @ rotation_from_vector(
-            [0, _TURN_RAD[1], 0]
-        )
+        # A left hand is seen as the mirror image of a right one.
+        sideways = _TURN_RAD[1] if self._hand.side is Side.RIGHT else -_TURN_RAD[1]
+        turn = rotation_from_vector([_TURN_RAD[0], 0, 0]) @ rotation_from_vector([0, sideways, 0])
         rotation = turn @ facing @ frame.rotation.T
-        corners = (
-            np.concatenate(
-                [
-                    (poses[link] @ link_from_shape).apply(mesh.vertices)
-                    for link, link_from_shape, mesh in self._parts
-                ]
-            )
-            @ rotation.T
-        )
+        # Wrist and fingertips fill the picture; a forearm may leave it.
+        shown = [poses[link].translation for link in self._hand.fingertip_links.values()]
+        corners = np.stack([frame.translation, *shown]) @ rotation.T
         low, high = corners.min(0) - _MARGIN_M, corners.max(0) + _MARGIN_M
         centre = (low + high) / 2
         camera_from_root = RigidTransform(rotation, np.array([0, 0, _DISTANCE_M]) - centre)
