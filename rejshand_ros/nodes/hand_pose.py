@@ -85,9 +85,9 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self.listen(CameraInfo, config.camera_info_topic, self._on_camera, qos.newest_only())
         if config.image_transport == "compressed":
             topic = f"{config.image_topic}/compressed"
-            self.listen(CompressedImage, topic, self._on_image, qos.newest_only())
+            self.listen(CompressedImage, topic, self._on_image, qos.newest_only(), numbered=True)
         else:
-            self.listen(Image, config.image_topic, self._on_image, qos.newest_only())
+            self.listen(Image, config.image_topic, self._on_image, qos.newest_only(), numbered=True)
 
     def build_tracker(self) -> tuple[Any, str]:
         """A warm tracker, so that the first image is not late, and its runtime's name."""

@@ -36,6 +36,7 @@ class SimulationNode(ChainNode[SimulationConfig]):
 
     NAME = "simulation"
     CONFIG = SimulationConfig
+    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Build the simulated hand."""
