@@ -78,7 +78,7 @@ def load_clip_truth(path: Path) -> ClipTruth:
         ModelFileError: It is missing or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return ClipTruth(
                 archive["uv"].astype(float),
                 archive["xyz"].astype(float),

@@ -93,7 +93,7 @@ def load_shard(path: Path) -> SyntheticShard:
         ModelFileError: It is missing, cut short or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return SyntheticShard(**{name: archive[name] for name in archive.files})
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{path} is not a shard of synthetic samples: {error}") from error
