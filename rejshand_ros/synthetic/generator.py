@@ -57,7 +57,7 @@ class SyntheticGenerator:
     def __init__(self, config: SyntheticConfig | None = None) -> None:
         self.config = config or SyntheticConfig()
         self._template = load_template()
-        # Skinning by matrix products is several times faster with the faces flipped once.
+        # A mirrored hand needs its faces wound the other way to face outwards.
         self._faces = {
             Side.RIGHT: self._template.faces,
             Side.LEFT: np.ascontiguousarray(self._template.faces[:, ::-1]),
