@@ -36,8 +36,8 @@ class MotorConfig:
     """
 
     effort_limit_nm: float = 5.0
-    saturation_rad: float = 0.15
-    damping_ratio: float = 1.0
+    saturation_rad: float = 0.1
+    damping_ratio: float = 0.7
     armature_kgm2: float = 0.0008
     joint_damping_nms: float = 0.005
     friction: float = 0.9
@@ -64,6 +64,7 @@ class SimulatedHand:
         upper: (n,) radians.
         velocity: (n,) radians a second.
         effort: (n,) newton metres.
+        rest: (n,) radians, where a reset puts the joints.
         tip_links: (t,) fingertip links, thumb first.
         couplings: Joints driven by others.
         motor: Physics beyond the URDF.
@@ -76,14 +77,10 @@ class SimulatedHand:
     upper: Array
     velocity: Array
     effort: Array
+    rest: Array
     tip_links: tuple[str, ...]
     couplings: tuple[Coupling, ...]
     motor: MotorConfig
-
-    @property
-    def rest(self) -> Array:
-        """(n,) radians: fingers straight as far as the limits allow."""
-        return np.clip(np.zeros(len(self.joint_names)), self.lower, self.upper)
 
 
 def load_motor(hand: str) -> MotorConfig:
@@ -132,6 +129,7 @@ def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
         upper=np.asarray(robot.upper, float),
         velocity=np.asarray(robot.velocity, float),
         effort=effort,
+        rest=np.clip(np.asarray(robot.rest, float), robot.lower, robot.upper),
         tip_links=tips,
         couplings=robot.couplings,
         motor=motor,

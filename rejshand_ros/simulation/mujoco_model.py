@@ -139,7 +139,7 @@ def _hand_spec(hand: SimulatedHand, scene: SceneConfig) -> mujoco.MjSpec:
             objtype=mujoco.mjtObj.mjOBJ_BODY,
             name1=CARRIER,
             name2=MOUNT,
-            data=[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1.0],
+            data=[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1.0, 0],
             solref=[0.01, 1.0],
             solimp=[0.99, 0.999, 0.001, 0.5, 2.0],
         )
