@@ -37,17 +37,16 @@ def test_violations_are_counted(positions, count):
 
 def facts():
     side = SideFacts(
-        pose_published={0: 20 * MS, 30 * MS: 52 * MS},
-        target_published={0: 22 * MS, 30 * MS: 54 * MS},
+        pose_received={0: 20 * MS, 30 * MS: 52 * MS},
+        target_received={0: 22 * MS, 30 * MS: 54 * MS},
         fingertip_errors_m=[0.01, 0.03],
         solver_failures=1,
         command_stamps=[23 * MS, 33 * MS],
         command_positions=[np.zeros(2), np.full(2, 0.01)],
-        first_issued={0: 23 * MS, 30 * MS: 55 * MS},
-        first_published={0: 24 * MS, 30 * MS: 56 * MS},
+        first_issued={0: 24 * MS, 30 * MS: 56 * MS},
     )
     return BagFacts(
-        image_published={0: 1 * MS, 30 * MS: 32 * MS, 60 * MS: 61 * MS},
+        image_received={0: 1 * MS, 30 * MS: 32 * MS, 60 * MS: 61 * MS},
         processed=[0, 30 * MS],
         found=[0],
         clip={"sent": "3"},

@@ -26,33 +26,31 @@ class SideFacts:
     """One side of a run; times in nanoseconds, keyed by capture stamp.
 
     Attributes:
-        pose_published: When each hand pose was published.
+        pose_received: When the recorder got each hand pose.
         keypoints_2d: (21, 2) pixels of each hand that was seen.
         keypoints_3d: (21, 3) metres, relative to the wrist, of each hand that was seen.
         vertices: (778, 3) metres, relative to the wrist.
-        target_published: When each joint target was published.
+        target_received: When the recorder got each joint target.
         fingertip_errors_m: Of every target, every finger.
         solver_failures: Targets without a solution.
         command_stamps: (n,) time of issue of every command.
         command_positions: (n, joints) radians.
         command_names: Joint names.
         first_issued: When the first command that follows a capture was issued.
-        first_published: When it was published.
         joint_states: Number of joint states.
     """
 
-    pose_published: dict[int, int] = field(default_factory=dict)
+    pose_received: dict[int, int] = field(default_factory=dict)
     keypoints_2d: dict[int, Array] = field(default_factory=dict)
     keypoints_3d: dict[int, Array] = field(default_factory=dict)
     vertices: dict[int, Array] = field(default_factory=dict)
-    target_published: dict[int, int] = field(default_factory=dict)
+    target_received: dict[int, int] = field(default_factory=dict)
     fingertip_errors_m: list[float] = field(default_factory=list)
     solver_failures: int = 0
     command_stamps: list[int] = field(default_factory=list)
     command_positions: list[Array] = field(default_factory=list)
     command_names: tuple[str, ...] = ()
     first_issued: dict[int, int] = field(default_factory=dict)
-    first_published: dict[int, int] = field(default_factory=dict)
     joint_states: int = 0
 
 
@@ -61,7 +59,7 @@ class BagFacts:
     """A whole run.
 
     Attributes:
-        image_published: Capture stamp -> when the image was published, nanoseconds.
+        image_received: Capture stamp -> when the recorder got the image, nanoseconds.
         processed: Capture stamps of the images that the hand pose node answered.
         found: Those in which a hand was seen.
         clip: What the camera said of its clip, last.
@@ -69,7 +67,7 @@ class BagFacts:
         sides: Facts by side.
     """
 
-    image_published: dict[int, int] = field(default_factory=dict)
+    image_received: dict[int, int] = field(default_factory=dict)
     processed: list[int] = field(default_factory=list)
     found: list[int] = field(default_factory=list)
     clip: dict[str, str] = field(default_factory=dict)
@@ -100,17 +98,17 @@ def gather(bag: Path, sides: Sequence[str], *, meshes: bool) -> BagFacts:
                     if schema is None or (schema.name.endswith("HandMesh") and not meshes):
                         continue
                     decoded = store.deserialize_cdr(message.data, schema.name)
-                    _take(facts, channel.topic, schema.name, message.publish_time, decoded)
+                    _take(facts, channel.topic, schema.name, message.log_time, decoded)
     except (McapError, OSError) as error:
         raise RecordingError(f"bag {bag} cannot be read: {error}") from error
     return facts
 
 
-def _take(facts: BagFacts, topic: str, kind: str, published_ns: int, message: Any) -> None:
+def _take(facts: BagFacts, topic: str, kind: str, received_ns: int, message: Any) -> None:
     """Note what one message tells."""
     name = kind.rsplit("/", 1)[-1]
     if name in ("Image", "CompressedImage"):
-        facts.image_published[stamp_ns(message.header.stamp)] = published_ns
+        facts.image_received[stamp_ns(message.header.stamp)] = received_ns
     elif name == "HandPoseArray":
         stamp = stamp_ns(message.header.stamp)
         facts.processed.append(stamp)
@@ -126,14 +124,14 @@ def _take(facts: BagFacts, topic: str, kind: str, published_ns: int, message: An
         parts = topic.strip("/").split("/")
         side = facts.sides.get(parts[-2]) if len(parts) > 1 else None
         if side is not None:
-            _take_side(side, parts[-1], published_ns, message)
+            _take_side(side, parts[-1], received_ns, message)
 
 
-def _take_side(side: SideFacts, topic: str, published_ns: int, message: Any) -> None:
+def _take_side(side: SideFacts, topic: str, received_ns: int, message: Any) -> None:
     """Note what one message of one side tells."""
     if topic == "hand_pose":
         stamp = stamp_ns(message.header.stamp)
-        side.pose_published[stamp] = published_ns
+        side.pose_received[stamp] = received_ns
         if message.state == _TRACKING:
             side.keypoints_2d[stamp] = np.asarray(message.keypoints_2d, float).reshape(-1, 2)
             side.keypoints_3d[stamp] = np.array([(p.x, p.y, p.z) for p in message.keypoints_3d])
@@ -141,7 +139,7 @@ def _take_side(side: SideFacts, topic: str, published_ns: int, message: Any) -> 
         stamp = stamp_ns(message.header.stamp)
         side.vertices[stamp] = np.array([(p.x, p.y, p.z) for p in message.vertices])
     elif topic == "joint_target":
-        side.target_published[stamp_ns(message.header.stamp)] = published_ns
+        side.target_received[stamp_ns(message.header.stamp)] = received_ns
         side.solver_failures += message.outcome in _FAILED_OUTCOMES
         side.fingertip_errors_m.extend(float(e.error) for e in message.fingertip_errors)
     elif topic == "hand_command":
@@ -152,6 +150,5 @@ def _take_side(side: SideFacts, topic: str, published_ns: int, message: Any) -> 
         if message.first_for_capture:
             capture = stamp_ns(message.capture_stamp)
             side.first_issued.setdefault(capture, issued)
-            side.first_published.setdefault(capture, published_ns)
     elif topic == "joint_states":
         side.joint_states += 1

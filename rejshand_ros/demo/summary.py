@@ -41,7 +41,7 @@ def summarise(
     """
     sides = facts.sides
     processed = len(facts.processed)
-    frames_in = int(facts.clip.get("sent", 0)) or len(facts.image_published)
+    frames_in = int(facts.clip.get("sent", 0)) or len(facts.image_received)
     errors = [error for s in sides.values() for error in s.fingertip_errors_m]
     pose_node = next(
         (values for name, values in facts.diagnostics.items() if "runtime" in values), {}
@@ -84,9 +84,12 @@ def _accuracy(facts: BagFacts, truth: ClipTruth) -> dict[str, float] | None:
 
 
 def _latencies(facts: BagFacts) -> dict[str, dict[str, float]]:
-    """Stage -> percentiles, milliseconds; stages are told apart by times of publication."""
+    """Stage -> percentiles, milliseconds.
+
+    A stage ends when its message has reached the recorder, a command when it was issued.
+    """
     stages: dict[str, list[int]] = {
-        "capture_to_image": [at - stamp for stamp, at in facts.image_published.items()]
+        "capture_to_image": [at - stamp for stamp, at in facts.image_received.items()]
     }
 
     def between(name: str, earlier: Mapping[int, int], later: Mapping[int, int]) -> None:
@@ -94,11 +97,11 @@ def _latencies(facts: BagFacts) -> dict[str, dict[str, float]]:
         stages.setdefault(name, []).extend(shared)
 
     for side in facts.sides.values():
-        captures = {stamp: stamp for stamp in side.first_published}
-        between("image_to_hand_pose", facts.image_published, side.pose_published)
-        between("hand_pose_to_joint_target", side.pose_published, side.target_published)
-        between("joint_target_to_command", side.target_published, side.first_published)
-        between("capture_to_command", captures, side.first_published)
+        captures = {stamp: stamp for stamp in side.first_issued}
+        between("image_to_hand_pose", facts.image_received, side.pose_received)
+        between("hand_pose_to_joint_target", side.pose_received, side.target_received)
+        between("joint_target_to_command", side.target_received, side.first_issued)
+        between("capture_to_command", captures, side.first_issued)
     return {name: _percentiles(values) for name, values in stages.items() if values}
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -148,7 +149,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self,
         kind: type[Any],
         topic: str,
-        callback: Callable[..., None],
+        callback: Callable[[Any], None],
         profile: QoSProfile,
         *,
         raw: bool = False,
@@ -161,12 +162,12 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             topic: Its name.
             callback: Takes the message.
             profile: Quality of service.
-            raw: Hand over the serialised bytes and the time of publication (nanoseconds since
-                the epoch) instead.
-            numbered: Count gaps in the publisher's numbering as drops. Like `raw` it needs the
-                message's facts, which a node `DRIVEN_BY_EVENTS` does not get.
+            raw: Hand over the serialised bytes instead.
+            numbered: Count gaps in the publisher's numbering as drops, those of a queue that is
+                overwritten among them. It needs the message's facts, which a node
+                `DRIVEN_BY_EVENTS` does not get; such a node counts what the middleware lost.
         """
-        if self.DRIVEN_BY_EVENTS and (raw or numbered):
+        if self.DRIVEN_BY_EVENTS and numbered:
             raise TypeError(f"{self.NAME} is driven by events and gets no facts about messages")
         last: dict[str, int] = {}
 
@@ -184,17 +185,18 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
                 last[topic] = number
                 if 0 < gap < 10_000:
                     self.monitor.drop(gap)
-            if raw:
-                self._guarded(callback, message, facts.get("source_timestamp"))
-            else:
-                self._guarded(callback, message)
+            self._guarded(callback, message)
+
+        def lost(event: Any) -> None:
+            self.monitor.drop(event.total_count_change)
 
         subscription = self.create_subscription(
             kind,
             topic,
-            received_with_facts if raw or numbered else received,
+            received_with_facts if numbered else received,
             profile,
             raw=raw,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=None if numbered else lost),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._entities.append((self.destroy_subscription, subscription))
@@ -286,9 +288,9 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             destroy, entity = self._entities.pop()
             destroy(entity)
 
-    def _guarded(self, callback: Callable[..., None], *message: Any) -> None:
+    def _guarded(self, callback: Callable[[Any], None], message: Any) -> None:
         try:
-            callback(*message)
+            callback(message)
         except InputError as error:
             self.monitor.refuse(str(error))
             self.get_logger().warning(f"refused: {error}", throttle_duration_sec=2.0)

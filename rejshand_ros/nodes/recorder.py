@@ -44,6 +44,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
     NAME = "recorder"
     CONFIG = RecorderConfig
+    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Subscribe to everything that an episode holds."""
@@ -98,9 +99,9 @@ class RecorderNode(ChainNode[RecorderConfig]):
             "messages": str(sum(session.counts.values())),
         }
 
-    def _keeper(self, topic: str) -> Callable[[bytes, int | None], None]:
-        def keep(data: bytes, published_ns: int | None) -> None:
-            self._session.on_message(topic, time.time_ns(), data, published_ns or None)
+    def _keeper(self, topic: str) -> Callable[[bytes], None]:
+        def keep(data: bytes) -> None:
+            self._session.on_message(topic, time.time_ns(), data)
             self.monitor.handle()
 
         return keep
