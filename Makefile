@@ -82,7 +82,7 @@ lint: $(STAMPS)/dev
 format: $(STAMPS)/dev
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
-install: $(STAMPS)/core $(STAMPS)/build $(if $(GPU),$(STAMPS)/training)
+install: $(STAMPS)/core $(STAMPS)/build $(STAMPS)/compiled $(if $(GPU),$(STAMPS)/training)
 
 messages:
 	@rm -rf $(STAMPS)/build $(COLCON)
@@ -105,9 +105,13 @@ $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)
 	@$(LOGGED) "building the messages and the package" $(LOGS)/build.log $(COLCON_BUILD)
 	@touch $@
 
-# The clip lies in the user's cache; where it is gone the demo renders it again.
+$(STAMPS)/compiled: $(wildcard rejshand_ros/retargeting/*.py) | $(STAMPS)/core
+	@$(LOGGED) "compiling the solver" $(LOGS)/compiled.log $(PY) -m rejshand_ros.demo.warm_up
+	@touch $@
+
+# The clips lie in the user's cache; where they are gone the demo renders them again.
 $(STAMPS)/clip: | $(STAMPS)/core
-	@$(LOGGED) "rendering the demo's clip" $(LOGS)/clip.log $(PY) -m rejshand_ros.demo.clip
+	@$(LOGGED) "rendering the demo's clips" $(LOGS)/clip.log $(PY) -m rejshand_ros.demo.clip
 	@touch $@
 
 $(STAMPS)/training: requirements/training.txt requirements/export.txt | $(STAMPS)/core
