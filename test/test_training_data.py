@@ -51,7 +51,7 @@ def test_truth_lands_on_the_keypoints(index: int, seed: int, flip: bool) -> None
     crops = _STORES.setdefault("store", _make_store())
     if not crops.has_hand[index]:
         return
-    config = AugmentConfig(any_roll=0.5, flip=1.0 if flip else 0.0)
+    config = AugmentConfig(any_roll=0.5, flip=1.0 if flip else 0.0, misplaced=0.0)
     sample = draw_sample(crops, index, 128, config, np.random.default_rng(seed))
     assert sample.image.shape == (128, 128, 3)
     assert sample.right == (0.0 if flip else 1.0)
@@ -87,6 +87,17 @@ def test_without_augmentation_fingers_point_up_in_the_middle(store: CropStore) -
         assert abs(upright_roll(sample.keypoints_2d.astype(float))) < 0.02
         assert np.all(sample.keypoints_2d > -0.25)
         assert np.all(sample.keypoints_2d < 1.25)
+
+
+def test_misplaced_boxes_teach_that_nothing_is_there(store: CropStore) -> None:
+    config = AugmentConfig(misplaced=1.0)
+    index = int(np.flatnonzero(store.has_hand)[0])
+    for seed in range(5):
+        sample = draw_sample(store, index, 64, config, np.random.default_rng(seed))
+        assert sample.presence == 0.0
+        assert np.isnan(sample.right)
+        assert np.isnan(sample.keypoints_2d).all()
+        assert np.isnan(sample.vertices).all()
 
 
 def test_batches_depend_on_seed_and_step_alone(store: CropStore) -> None:

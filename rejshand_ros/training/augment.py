@@ -35,6 +35,8 @@ class AugmentConfig:
         blur: Share of crops blurred (out of focus, by motion, or by low resolution).
         noise: Largest sigma of sensor noise, share of the full range.
         cutout: Share of crops with a part hidden.
+        misplaced: Share of crops cut beside the hand or out of a part of it; they teach that
+            there is no hand to follow in the box, so that a tracker which slips off lets go.
         surround: Share of crops whose black surround (outside of the photograph) is filled.
     """
 
@@ -50,10 +52,11 @@ class AugmentConfig:
     blur: float = 0.35
     noise: float = 0.06
     cutout: float = 0.3
+    misplaced: float = 0.08
     surround: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("any_roll", "flip", "grey", "blur", "cutout", "surround"):
+        for name in ("any_roll", "flip", "grey", "blur", "cutout", "surround", "misplaced"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"augment.{name} is {getattr(self, name)}; valid: 0..1")
         if not 0.0 < self.scale_low <= self.scale_high:
@@ -65,7 +68,7 @@ class AugmentConfig:
 NO_AUGMENTATION = AugmentConfig(
     jitter=0.0, scale_low=1.0, scale_high=1.0, roll_deg=0.0, any_roll=0.0, flip=0.0,
     channel_noise=0.0, brightness=0.0, grey=0.0, blur=0.0, noise=0.0, cutout=0.0,
-    surround=0.0,
+    surround=0.0, misplaced=0.0,
 )  # fmt: skip
 """The crop that the tracker would cut if it knew where the hand is."""
 
@@ -132,7 +135,11 @@ def draw_sample(
     else:
         centre, box, roll = np.full(2, (wide - 1) / 2), wide / 1.5, 0.0
     scale = float(np.exp(rng.uniform(np.log(config.scale_low), np.log(config.scale_high))))
-    centre = centre + rng.uniform(-config.jitter, config.jitter, 2) * box
+    shift = rng.uniform(-config.jitter, config.jitter, 2)
+    misplaced = present and config.misplaced > 0 and bool(rng.random() < config.misplaced)
+    if misplaced:
+        scale, shift = _misplaced(rng)
+    centre = centre + shift * box
     if rng.random() < config.any_roll or (not present and config.roll_deg > 0):
         roll = float(rng.uniform(-np.pi, np.pi))
     else:
@@ -146,7 +153,8 @@ def draw_sample(
         picture = _fill_surround(picture, store, rng)
     if config.scale_low < config.scale_high:
         picture = _change_picture(picture, config, rng)
-    uv = cut.from_image(keypoints) if present else keypoints
+    present = present and not misplaced
+    uv = cut.from_image(keypoints) if present else np.full_like(keypoints, np.nan)
     # A mirrored hand is a left one: what the network says of its depth would never be used.
     known = present and not flip
     return TrainingSample(
@@ -158,6 +166,15 @@ def draw_sample(
         (0.0 if flip else 1.0) if present and store.side_known[index] else float("nan"),
         float(store.weight[index]),
     )
+
+
+def _misplaced(rng: np.random.Generator) -> tuple[float, Array]:
+    """Scale and shift, in boxes, of a cut that misses the hand."""
+    if rng.random() < 0.5:
+        return float(rng.uniform(0.2, 0.45)), rng.uniform(-0.4, 0.4, 2)
+    angle = rng.uniform(0, 2 * np.pi)
+    reach = rng.uniform(0.6, 0.9)
+    return float(rng.uniform(0.6, 1.1)), reach * np.array([np.cos(angle), np.sin(angle)])
 
 
 def _fill_surround(

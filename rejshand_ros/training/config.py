@@ -82,8 +82,6 @@ class DataConfig:
         photographs_share: How often photographs are drawn, relative to the others.
         synthetic: Folder of rendered shards.
         synthetic_share: How often rendered hands are drawn.
-        freihand: Folder of FreiHAND in its own format.
-        freihand_share: How often FreiHAND is drawn.
         empty: Share of the photographs' samples that show no hand.
         cache: Folder for prepared crops.
     """
@@ -92,8 +90,6 @@ class DataConfig:
     photographs_share: float = 1.0
     synthetic: str = ""
     synthetic_share: float = 1.0
-    freihand: str = ""
-    freihand_share: float = 1.0
     empty: float = 0.1
     cache: str = "out/cache"
 
