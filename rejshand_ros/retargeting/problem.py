@@ -27,6 +27,7 @@ from rejshand_ros.retargeting.terms import (
 
 _CHUNK = 8
 _SET_IN_EARLY_M = 0.0005
+_RETREAT_HALVINGS = 6
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,45 @@ class SolverProblem:
             outcome = SolveOutcome.ITERATION_CAP
             reason = "no step lowers the objective further"
         errors = np.empty(len(self._tip_terms))
-        overlap, pair = _inspect(
+        overlap, pair = self._overlap(x, errors)
+        if not np.isfinite(value):
+            outcome, reason = SolveOutcome.INFEASIBLE, "the objective is not finite"
+        elif overlap > config.most_overlap_m:
+            first, second = (self._capsule_names[i] for i in self.capsules.pair[pair])
+            outcome = SolveOutcome.INFEASIBLE
+            share = self._retreat(last, x, errors)
+            reason = (
+                f"{first} and {second} would overlap by {1e3 * overlap:.1f} mm: "
+                f"moved {100 * share:.0f} % of the way"
+            )
+        return SolveReport(x, outcome, reason, spent, value, errors)
+
+    def _retreat(self, last: Array, x: Array, errors: Array) -> float:
+        """Move x back towards the last variables, as far as keeps the capsules apart.
+
+        A hand in full motion can be bound by its acceleration limits to run into itself. Stopping
+        short breaks those for one frame, which the command's own limits smooth out; it breaks
+        neither position nor velocity limits, since it stays between two poses that keep them.
+
+        Returns:
+            The share 0..1 of the way that is left; 0 also where the last pose itself overlaps.
+        """
+        goal = x.copy()
+        kept = 0.0
+        span = 1.0
+        for _ in range(_RETREAT_HALVINGS):
+            span /= 2
+            x[:] = last + (kept + span) * (goal - last)
+            overlap, _ = self._overlap(x, errors)
+            if overlap <= self._config.most_overlap_m:
+                kept += span
+        x[:] = last + kept * (goal - last)
+        self._overlap(x, errors)
+        return kept
+
+    def _overlap(self, x: Array, errors: Array) -> tuple[float, int]:
+        """Fill the fingertips' errors; the deepest overlap of capsules, metres, and its pair."""
+        found: tuple[float, int] = _inspect(
             self.tree,
             self._objective.terms,
             self.capsules,
@@ -209,13 +248,7 @@ class SolverProblem:
             self._tip_terms,
             errors,
         )
-        if not np.isfinite(value):
-            outcome, reason = SolveOutcome.INFEASIBLE, "the objective is not finite"
-        elif overlap > config.most_overlap_m:
-            first, second = (self._capsule_names[i] for i in self.capsules.pair[pair])
-            outcome = SolveOutcome.INFEASIBLE
-            reason = f"{first} and {second} overlap by {1e3 * overlap:.1f} mm within the limits"
-        return SolveReport(x, outcome, reason, spent, value, errors)
+        return found
 
 
 @njit(cache=True)

@@ -19,6 +19,7 @@ from rejshand_ros.retargeting.problem import SolverConfig, SolveReport, SolverPr
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.retargeting.smoothing import Smoother
 
 FRAMES = ("fit", "given")
 _NANO = 1e-9
@@ -36,6 +37,8 @@ class RetargeterConfig:
             already in it.
         limit_rates: Keep within velocity and acceleration limits.
         collision: Keep the hand's capsules apart.
+        smoothing_s: Time constant of each of two low-passes on the keypoints in the operator
+            frame, seconds; they lag by twice as much. 0 for none.
         longest_period_s: A longer gap between frames ends the motion: the next target starts
             from rest, and steps are limited as for this period.
         first_period_s: Period taken for the first frame, seconds.
@@ -48,6 +51,7 @@ class RetargeterConfig:
     frame: str = "fit"
     limit_rates: bool = True
     collision: bool = True
+    smoothing_s: float = 0.02
     longest_period_s: float = 0.2
     first_period_s: float = 1 / 30
     shortest_palm_m: float = 0.03
@@ -60,6 +64,8 @@ class RetargeterConfig:
         for name in ("longest_period_s", "first_period_s", "shortest_palm_m", "longest_palm_m"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} {getattr(self, name)} must be finite and above zero")
+        if not 0 <= self.smoothing_s < 1:
+            raise ConfigError(f"smoothing_s {self.smoothing_s}; valid: 0 to 1")
         if self.shortest_palm_m >= self.longest_palm_m:
             raise ConfigError("shortest_palm_m must be less than longest_palm_m")
 
@@ -103,6 +109,7 @@ class Retargeter:
             collision=self.config.collision and robot_hand.collision is not None,
         )
         self._frame = OperatorFrame(robot_hand.side)
+        self._smoother = Smoother(self.config.smoothing_s)
         self._velocity = self.model.variable_rates(robot_hand.velocity) * _RATE_SHARE
         self._acceleration = self.model.variable_rates(robot_hand.acceleration) * _RATE_SHARE
         size = len(self.model.variable_names)
@@ -128,6 +135,7 @@ class Retargeter:
         self._positions = self.model.positions(self._last)
         self._errors = dict.fromkeys(self.problem.fingers, 0.0)
         self._frame.reset()
+        self._smoother.reset()
         self.objective.reset()
 
     def calibrate(self, calibration: Calibration | None) -> None:
@@ -217,9 +225,10 @@ class Retargeter:
             self._rate[:] = 0.0
             self.objective.reset()
             self._frame.reset()
+            self._smoother.reset()
         if self.config.frame == "fit":
             points = self._frame.update(points, period_s)
-        return points, period_s
+        return self._smoother(points, period_s), period_s
 
     def _advance(
         self,

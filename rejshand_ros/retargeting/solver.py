@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from rejshand_ros.geometry import Array
-from rejshand_ros.retargeting.kinematics import Tree
+from rejshand_ros.retargeting.kinematics import Indices, Tree
 from rejshand_ros.retargeting.terms import Capsules, Priors, Scratch, Terms, evaluate
 
 CONVERGED, CAPPED, STUCK = 0, 1, 2
@@ -84,7 +84,16 @@ def solve(
             if not _newton_step(hessian, gradient, free, count, damping[0], factor, step):
                 damping[0] = max(10.0 * damping[0], 1e-4)
                 continue
+            inside = _leave_out(x, lower, upper, step, free, count)
+            if inside < count:
+                # The coupled step pushes variables out over a bound they rest on: without them
+                # it is another step, and clipping it instead need not go downhill.
+                count = inside
+                continue
             foreseen = 0.0
+            decrement = 0.0
+            for i in range(size):
+                decrement -= 0.5 * gradient[i] * step[i]
             for i in range(size):
                 trial[i] = min(max(x[i] + step[i], lower[i]), upper[i])
             for i in range(size):
@@ -104,8 +113,8 @@ def solve(
                     damping[0] *= 4.0
                 break
             rounding = abs(gain) <= 1e-14 * (1.0 + abs(value))
-            if rounding or (damping[0] < 0.1 and foreseen <= 0.1 * value_tolerance):
-                # Even a nearly undamped step has nothing left to gain.
+            if rounding or (damping[0] < 0.1 and decrement <= 0.1 * value_tolerance):
+                # Even a nearly undamped step, before it is clipped, has nothing left to gain.
                 return CONVERGED, iteration + 1, value
             damping[0] = max(8.0 * damping[0], 1e-4)
         if not accepted:
@@ -122,10 +131,24 @@ def solve(
 
 
 @njit(cache=True)
+def _leave_out(x: Array, lower: Array, upper: Array, step: Array, free: Indices, count: int) -> int:
+    """Drop free variables that rest on a bound and step over it; returns how many are left."""
+    left = 0
+    for k in range(count):
+        i = free[k]
+        if (x[i] <= lower[i] and step[i] < 0.0) or (x[i] >= upper[i] and step[i] > 0.0):
+            step[i] = 0.0
+        else:
+            free[left] = i
+            left += 1
+    return left
+
+
+@njit(cache=True)
 def _newton_step(
     hessian: Array,
     gradient: Array,
-    free: Array,
+    free: Indices,
     count: int,
     damping: float,
     factor: Array,
