@@ -1,0 +1,138 @@
+"""The whole chain as real processes: a clip in, a bag and a summary out; ends by every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rejshand_ros.demo.run import DemoConfig, run_demo
+from rejshand_ros.errors import ProcessError
+from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.synthetic.clip import render_clip
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+ROOT = Path(__file__).parents[1]
+KEYS = {
+    "frames_in", "frames_processed", "frames_dropped", "hand_found_ratio", "commands",
+    "limit_violations", "solver_failures", "latency_ms", "mean_fingertip_error_mm", "bag", "hand",
+    "side", "weights", "runtime",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clip")
+    render_clip(folder / "clip.mp4", folder / "clip.npz", seconds=3.0, width=320, height=240)
+    return folder / "clip.mp4"
+
+
+def children_of(pid):
+    """Processes that a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def until(condition, timeout_s):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("hand", "side", "mirror"), [("allegro", "right", False), ("shadow", "left", True)]
+)
+def test_a_clip_becomes_commands_in_a_bag(clip, tmp_path, hand, side, mirror):
+    out = tmp_path / "out"
+    config = DemoConfig(
+        input=str(clip), hand=hand, side=side, mirror=mirror, headless=True, out=out
+    )
+    summary = run_demo(config)
+    assert set(summary) == KEYS
+    assert json.loads((out / "summary.json").read_text()) == summary
+    assert (summary["hand"], summary["side"]) == (hand, side)
+    assert summary["frames_in"] == 90
+    assert summary["frames_processed"] + summary["frames_dropped"] == 90
+    assert summary["frames_processed"] > 10
+    assert summary["hand_found_ratio"] > 0.5
+    assert summary["commands"] > 5
+    assert summary["limit_violations"] == 0
+    assert summary["latency_ms"]["capture_to_command"]["p50"] > 0
+    with EpisodeReader(out / "bag") as reader:
+        counts = reader.message_counts
+    for topic in (
+        "/image_raw/compressed", "/hands", f"/{side}/hand_pose", f"/{side}/hand_mesh",
+        f"/{side}/hand_mesh_faces", f"/{side}/joint_target", f"/{side}/hand_command",
+        f"/{side}/joint_command", f"/{side}/joint_states",
+    ):  # fmt: skip
+        assert counts[topic] > 0, topic
+    assert counts["/image_raw/compressed"] == 90
+    assert (out / "preview.png").stat().st_size > 10_000
+    assert (out / "preview.mp4").stat().st_size > 10_000
+
+
+def start_demo(clip, out):
+    """`rejshand demo` that plays its clip until it is stopped."""
+    return subprocess.Popen(
+        [
+            sys.executable, "-m", "rejshand_ros.cli", "demo", "--input", str(clip), "--out",
+            str(out), "--no-preview",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+def test_ctrl_c_stops_everything_cleanly(clip, tmp_path):
+    process = start_demo(clip, tmp_path)
+    assert "started in" in process.stdout.readline()
+    nodes = children_of(process.pid)
+    assert len(nodes) == 6
+    process.send_signal(signal.SIGINT)
+    shown, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    assert errors == ""
+    assert "results" in shown
+    assert not any(Path(f"/proc/{pid}").exists() for pid in nodes)
+    assert json.loads((tmp_path / "summary.json").read_text())["limit_violations"] == 0
+
+
+def test_a_node_that_dies_ends_the_chain_in_one_line(clip, tmp_path):
+    process = start_demo(clip, tmp_path)
+    assert "started in" in process.stdout.readline()
+    nodes = children_of(process.pid)
+    victim = next(
+        pid
+        for pid in nodes
+        if b"rejshand_ros.nodes.command" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(victim, signal.SIGKILL)
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 1
+    assert "right/command ended with signal SIGKILL" in errors
+    assert errors.count("\n") == 1
+    assert not any(Path(f"/proc/{pid}").exists() for pid in nodes)
+    # What was recorded until then is whole.
+    with EpisodeReader(tmp_path / "bag") as reader:
+        assert reader.message_counts["/image_raw/compressed"] >= 0
+
+
+def test_a_camera_that_fails_on_the_way_is_said(tmp_path):
+    """A folder whose images change their size half-way."""
+    import cv2
+    import numpy as np
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, width in enumerate((96, 96, 96, 64)):
+        cv2.imwrite(str(folder / f"{index}.png"), np.zeros((64, width, 3), np.uint8))
+    with pytest.raises(ProcessError, match=r"camera ended with status 1: camera: .*3\.png"):
+        run_demo(DemoConfig(input=str(folder), headless=True, out=tmp_path / "out", preview=False))
