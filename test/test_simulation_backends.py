@@ -116,10 +116,11 @@ def test_divergence_is_an_error_and_reset_mends_it() -> None:
     assert np.all(np.isfinite(simulated.state().positions))
 
 
+@pytest.mark.parametrize("hand", ["allegro", "shadow"])
 @pytest.mark.parametrize("scene", ["cube", "ball", "cylinder", "mug"])
-def test_objects_rest_on_the_table(scene: str) -> None:
+def test_objects_rest_on_the_table(hand: str, scene: str) -> None:
     assert set(scene_names()) >= {"free", "cube", "ball", "cylinder", "mug"}
-    simulated = backend(scene=scene)
+    simulated = backend(hand, scene=scene)
     before = simulated.state().objects[scene].translation
     simulated.step(0.5)
     state = simulated.state()

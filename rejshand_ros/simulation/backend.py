@@ -29,7 +29,8 @@ class HandState:
         efforts: (n,) newton metres that the actuators apply.
         fingertip_forces: (t, 3) newtons on each fingertip, axes of the hand's root link.
         time_s: Simulated time since the last reset.
-        world_from_base: Pose of the hand's root link.
+        world_from_base: Pose of the hand's base: its operator frame with the wrist at rest, z to
+            the fingers, x out of the palm.
         objects: Name -> pose in the world frame.
     """
 
@@ -81,7 +82,7 @@ class HandBackend(ABC):
 
     @abstractmethod
     def set_base_pose(self, world_from_base: RigidTransform) -> None:
-        """Tell the carrier where the hand's root link shall be.
+        """Tell the carrier where the hand's base shall be: its operator frame, wrist at rest.
 
         Raises:
             InputError: The scene's base is fixed, or the pose is not finite.

@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import ArrayLike
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
-from rejshand_ros.geometry import Array
+from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.resources import resource_path
 from rejshand_ros.simulation.backend import check_joints
 from rejshand_ros.simulation.urdf import Urdf, read_urdf
@@ -67,6 +67,9 @@ class SimulatedHand:
         rest: (n,) radians, where a reset puts the joints.
         tip_links: (t,) fingertip links, thumb first.
         couplings: Joints driven by others.
+        operator_link: Link that carries the operator frame (wrist, z to the fingers, x out of the
+            palm).
+        operator_link_from_frame: Pose of the operator frame in it.
         motor: Physics beyond the URDF.
     """
 
@@ -80,6 +83,8 @@ class SimulatedHand:
     rest: Array
     tip_links: tuple[str, ...]
     couplings: tuple[Coupling, ...]
+    operator_link: str
+    operator_link_from_frame: RigidTransform
     motor: MotorConfig
 
 
@@ -132,6 +137,8 @@ def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
         rest=np.clip(np.asarray(robot.rest, float), robot.lower, robot.upper),
         tip_links=tips,
         couplings=robot.couplings,
+        operator_link=robot.operator_link,
+        operator_link_from_frame=robot.operator_link_from_frame,
         motor=motor,
     )
 

@@ -82,6 +82,7 @@ class MujocoBackend(HandBackend):
     def set_base_pose(self, world_from_base: RigidTransform) -> None:
         """Move the hand's base."""
         pose = checked_base_pose(self._scene, world_from_base)
+        pose = pose @ self._built.root_from_wrist.inverse()
         self.data.mocap_pos[self._built.carrier] = pose.translation
         self.data.mocap_quat[self._built.carrier] = wxyz(pose)
 
@@ -101,7 +102,7 @@ class MujocoBackend(HandBackend):
             efforts=data.qfrc_actuator[built.qvel],
             fingertip_forces=self._fingertip_forces(),
             time_s=float(data.time),
-            world_from_base=self._pose(built.mount),
+            world_from_base=self._pose(built.mount) @ built.root_from_wrist,
             objects={name: self._pose(body) for name, body in built.objects.items()},
         )
 

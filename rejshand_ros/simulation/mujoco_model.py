@@ -37,6 +37,7 @@ class MujocoScene:
         mount: Body of the hand's root link.
         carrier: Index of the moved base's target; -1 for a fixed base.
         objects: Name -> body.
+        root_from_wrist: Pose of the operator frame at rest in the frame of the root link.
     """
 
     model: mujoco.MjModel
@@ -47,6 +48,7 @@ class MujocoScene:
     mount: int
     carrier: int
     objects: dict[str, int]
+    root_from_wrist: RigidTransform
 
 
 def build_mujoco(hand: SimulatedHand, scene: SceneConfig) -> MujocoScene:
@@ -56,11 +58,18 @@ def build_mujoco(hand: SimulatedHand, scene: SceneConfig) -> MujocoScene:
         ModelFileError: MuJoCo does not accept the URDF.
     """
     # Twice: the first model tells which links touch at rest and how heavy each joint is to move.
-    draft = _specify(hand, SceneConfig(gravity=False), [], None)
+    draft = _specify(hand, SceneConfig(gravity=False), [], None, RigidTransform())
     data = mujoco.MjData(draft)
     _place(draft, data, hand)
     pairs = _touching(draft, data) | _neighbours(draft, hand.motor.neighbour_depth)
-    return _index(_specify(hand, scene, sorted(pairs), _inertia(draft, data, hand)), hand, scene)
+    wrist = draft.body(hand.operator_link).id
+    root_from_wrist = (
+        RigidTransform(data.xmat[wrist].reshape(3, 3).copy(), data.xpos[wrist].copy())
+        @ hand.operator_link_from_frame
+    )
+    start = scene.base.world_from_base @ root_from_wrist.inverse()
+    model = _specify(hand, scene, sorted(pairs), _inertia(draft, data, hand), start)
+    return _index(model, hand, scene, root_from_wrist)
 
 
 def _specify(
@@ -68,9 +77,10 @@ def _specify(
     scene: SceneConfig,
     excluded: list[tuple[str, str]],
     inertia: np.ndarray | None,
+    world_from_root: RigidTransform,
 ) -> mujoco.MjModel:
     """Compile the hand in the scene; without `inertia` it has no motors yet."""
-    spec = _hand_spec(hand, scene)
+    spec = _hand_spec(hand, scene.base.moved, world_from_root)
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     # Elliptic cones with stiff friction: a held object creeps far less.
@@ -106,8 +116,8 @@ def _specify(
         ) from None
 
 
-def _hand_spec(hand: SimulatedHand, scene: SceneConfig) -> mujoco.MjSpec:
-    """The URDF's tree below a body that keeps the root link, placed as the scene says."""
+def _hand_spec(hand: SimulatedHand, moved: bool, start: RigidTransform) -> mujoco.MjSpec:
+    """The URDF's tree below a body that can be carried, which starts at a pose in the world."""
     try:
         spec = mujoco.MjSpec.from_string(_with_mount(hand))
     except ValueError as error:
@@ -125,10 +135,9 @@ def _hand_spec(hand: SimulatedHand, scene: SceneConfig) -> mujoco.MjSpec:
     for joint in spec.joints:
         joint.armature = hand.motor.armature_kgm2
         joint.damping = [hand.motor.joint_damping_nms, 0, 0]
-    start = scene.base.world_from_base
     mount = spec.body(MOUNT)
     mount.pos, mount.quat = start.translation, wxyz(start)
-    if scene.base.moved:
+    if moved:
         mount.add_freejoint(name="hand_base")
         carrier = spec.worldbody.add_body(name=CARRIER, mocap=True)
         carrier.pos, carrier.quat = start.translation, wxyz(start)
@@ -147,18 +156,18 @@ def _hand_spec(hand: SimulatedHand, scene: SceneConfig) -> mujoco.MjSpec:
 
 
 def _with_mount(hand: SimulatedHand) -> str:
-    """The URDF below one more link: MuJoCo melts a URDF's root into the world."""
+    """The URDF below one more link: a body at the top, with a known name, that can be carried."""
     tree = ElementTree.parse(hand.urdf.path).getroot()
-    root = hand.urdf.root
-    world, mount = (ElementTree.SubElement(tree, "link", name=n) for n in ("hand_world", MOUNT))
-    # Two links: the first is melted away, the second stays as the body that can be carried.
-    for name, parent, child in (
-        ("hand_world_joint", world.get("name", ""), MOUNT),
-        ("hand_mount_joint", mount.get("name", ""), root),
-    ):
-        joint = ElementTree.SubElement(tree, "joint", name=name, type="fixed")
-        ElementTree.SubElement(joint, "parent", link=parent)
-        ElementTree.SubElement(joint, "child", link=child)
+    ElementTree.SubElement(tree, "link", name=MOUNT)
+    joint = ElementTree.SubElement(tree, "joint", name="hand_mount_joint", type="fixed")
+    ElementTree.SubElement(joint, "parent", link=MOUNT)
+    ElementTree.SubElement(joint, "child", link=hand.urdf.root)
+    # To MuJoCo a link of this name is the world itself, which nothing carries.
+    for tag in tree.iter():
+        if tag.tag == "link" and tag.get("name") == "world":
+            tag.set("name", "hand_world")
+        if tag.tag in ("parent", "child") and tag.get("link") == "world":
+            tag.set("link", "hand_world")
     for tag in tree.findall("mujoco"):
         tree.remove(tag)
     options = ElementTree.SubElement(ElementTree.SubElement(tree, "mujoco"), "compiler")
@@ -235,7 +244,9 @@ def _neighbours(model: mujoco.MjModel, depth: int) -> set[tuple[str, str]]:
     return pairs
 
 
-def _index(model: mujoco.MjModel, hand: SimulatedHand, scene: SceneConfig) -> MujocoScene:
+def _index(
+    model: mujoco.MjModel, hand: SimulatedHand, scene: SceneConfig, root_from_wrist: RigidTransform
+) -> MujocoScene:
     """Look up addresses once."""
     actuators = [
         mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, name) for name in hand.joint_names
@@ -249,6 +260,7 @@ def _index(model: mujoco.MjModel, hand: SimulatedHand, scene: SceneConfig) -> Mu
         mount=model.body(MOUNT).id,
         carrier=int(model.body_mocapid[model.body(CARRIER).id]) if scene.base.moved else -1,
         objects={item.name: model.body(item.name).id for item in scene.objects},
+        root_from_wrist=root_from_wrist,
     )
 
 

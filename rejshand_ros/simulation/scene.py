@@ -91,7 +91,7 @@ class TableConfig:
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """How the hand's root link is carried.
+    """How the hand is carried, told by its operator frame (z to the fingers, x out of the palm).
 
     Attributes:
         moved: True lets `set_base_pose` move it; otherwise it is fixed.
