@@ -35,6 +35,10 @@ VERBS = {
         "rejshand_ros.training.commands:export_main", "a training run to shippable weights"
     ),
     "inspect": Verb("rejshand_ros.recording.commands:inspect_main", "what an episode holds"),
+    "replay": Verb("rejshand_ros.nodes.replay:replay_main", "publish an episode again"),
+    "retarget": Verb(
+        "rejshand_ros.recording.commands:retarget_main", "an episode for another robot hand"
+    ),
     "repair": Verb("rejshand_ros.recording.commands:repair_main", "recover unfinished episodes"),
     "export-dataset": Verb(
         "rejshand_ros.recording.commands:export_main", "episodes to a data set for learning"

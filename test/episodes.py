@@ -52,8 +52,8 @@ def image_message(stamp_ns: int, grey: int) -> Any:
     return message_store().types[IMAGE.msgtype](header=header(stamp_ns), format="jpeg", data=jpeg)
 
 
-def hand_message(stamp_ns: int, state: int) -> Any:
-    """A HandPose with `KEYPOINTS`."""
+def hand_message(stamp_ns: int, state: int, keypoints_3d: np.ndarray) -> Any:
+    """A HandPose with `KEYPOINTS` in the image and the given ones (21, 3) in metres."""
     types = message_store().types
     point = types["geometry_msgs/msg/Point"](x=0.0, y=0.0, z=0.0)
     rotation = types["geometry_msgs/msg/Quaternion"](x=0.0, y=0.0, z=0.0, w=1.0)
@@ -63,7 +63,10 @@ def hand_message(stamp_ns: int, state: int) -> Any:
         state=state,
         score=0.9,
         keypoints_2d=KEYPOINTS.astype(np.float32).ravel(),
-        keypoints_3d=[point] * 21,
+        keypoints_3d=[
+            types["geometry_msgs/msg/Point"](x=float(x), y=float(y), z=float(z))
+            for x, y, z in keypoints_3d
+        ],
         wrist=types["geometry_msgs/msg/Pose"](position=point, orientation=rotation),
         hand_length=0.18,
         intrinsics_assumed=True,
@@ -104,6 +107,7 @@ def write_episode(
     period_ns: int = 1_000_000_000 // 30,
     lost: tuple[int, ...] = (),
     joints: bool = True,
+    keypoints_3d: np.ndarray = np.zeros((21, 3)),  # noqa: B008 - never changed
     card: EpisodeCard | None = None,
 ) -> Path:
     """Record `images` camera images (numbered in their grey), some of them lost, and 100 Hz joints.
@@ -116,7 +120,7 @@ def write_episode(
         if index not in lost:
             grey = 20 + (8 * index) % 200
             entries.append((stamp + 2 * MILLISECOND, IMAGE, image_message(stamp, grey)))
-        hand = hand_message(stamp, 1 if index % 2 == 0 else 2)
+        hand = hand_message(stamp, 1 if index % 2 == 0 else 2, keypoints_3d)
         entries.append((stamp + 10 * MILLISECOND, HAND, hand))
         issued = stamp + 12 * MILLISECOND
         entries.append((issued, COMMAND, command_message(issued, stamp, True)))

@@ -8,10 +8,19 @@ import cv2
 import pytest
 from episodes import JOINTS, write_episode
 
-from rejshand_ros.errors import RecordingError
-from rejshand_ros.recording.commands import export_main, inspect_main, repair_main
-from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.errors import ConfigError, RecordingError
+from rejshand_ros.hand.template import load_template
+from rejshand_ros.recording.commands import (
+    export_main,
+    inspect_main,
+    repair_main,
+    retarget_main,
+)
+from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.inspection import summarise
+from rejshand_ros.recording.reader import EpisodeReader
+
+REST = load_template().rest_keypoints
 
 
 def test_inspect_tells_rates_and_gaps_and_draws_a_sheet(
@@ -44,6 +53,25 @@ def test_repair_recovers_a_folder_of_episodes(
     assert "nothing to repair" in capsys.readouterr().out
     with pytest.raises(RecordingError, match="no such folder"):
         repair_main([str(tmp_path / "nothing")])
+
+
+def test_retargeting_an_episode_is_deterministic_and_names_its_parent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_episode(tmp_path / "take", 12, keypoints_3d=REST)
+    for number in range(2):
+        out = tmp_path / f"again{number}"
+        retarget_main([str(folder), "--hand", "shadow", "--out", str(out)])
+    assert "6 joint targets" in capsys.readouterr().out
+    assert read_card(tmp_path / "again0").parent == "take"
+    with EpisodeReader(tmp_path / "again0") as first, EpisodeReader(tmp_path / "again1") as second:
+        assert "/right/hand_command" not in first.topics
+        assert list(first.serialised()) == list(second.serialised())
+        targets = [m.message for m in first.messages(["/right/joint_target"])]
+    assert targets[0].hand == "shadow"
+    assert len(targets[0].positions) == 24
+    with pytest.raises(ConfigError, match="shadow"):
+        retarget_main([str(folder), "--hand", "gripper", "--out", str(tmp_path / "third")])
 
 
 def test_export_reports_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import message_class
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.replay import DueMessage, schedule
@@ -82,6 +84,30 @@ class ReplayNode(ChainNode[ReplayConfig]):
 def main() -> int:
     """Run the replay node."""
     return run_node(ReplayNode)
+
+
+def replay_main(arguments: Sequence[str] | None = None) -> None:
+    """`rejshand replay EPISODE`: publish it again, with its stamps or new ones."""
+    parser = argparse.ArgumentParser("rejshand replay", description=replay_main.__doc__)
+    parser.add_argument("episode", type=Path, help="folder of the episode")
+    parser.add_argument("--rate", type=float, default=1.0, help="how much faster than recorded")
+    parser.add_argument("--stamps", default="original", help="original or new")
+    parser.add_argument("--topics", nargs="+", default=[], help="topics to publish (default: all)")
+    options = parser.parse_args(arguments)
+    values = {
+        "episode": str(options.episode.resolve()),
+        "rate": options.rate,
+        "stamps": options.stamps,
+    }
+    given = [f"{name}:={value}" for name, value in values.items()]
+    if options.topics:
+        given.append(f"topics:=[{', '.join(options.topics)}]")
+    argv = ["replay", "--ros-args"]
+    for text in given:
+        argv += ["-p", text]
+    status = run_node(ReplayNode, argv)
+    if status:
+        raise SystemExit(status)
 
 
 if __name__ == "__main__":

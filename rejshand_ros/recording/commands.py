@@ -1,4 +1,4 @@
-"""The command line's verbs for episodes: inspect, repair, export-dataset."""
+"""The command line's verbs for episodes: inspect, repair, retarget, export-dataset."""
 
 from __future__ import annotations
 
@@ -49,6 +49,22 @@ def repair_main(arguments: Sequence[str] | None = None) -> None:
         _tell(report)
     if not reports:
         print(f"{options.folder}: nothing to repair")
+
+
+def retarget_main(arguments: Sequence[str] | None = None) -> None:
+    """`rejshand retarget EPISODE --hand HAND`: the recorded motion for another robot hand."""
+    from rejshand_ros.recording.retargeted import retarget_episode
+
+    parser = argparse.ArgumentParser("rejshand retarget", description=retarget_main.__doc__)
+    parser.add_argument("episode", type=Path, help="folder of the episode")
+    parser.add_argument("--hand", required=True, help="robot hand (a file in config/hands)")
+    parser.add_argument("--objective", default="vector", help="an objective of that hand")
+    parser.add_argument("--out", type=Path, help="new folder (default: <episode>_<hand>)")
+    options = parser.parse_args(arguments)
+    episode = options.episode.resolve()
+    out = options.out or episode.with_name(f"{episode.name}_{options.hand}")
+    report = retarget_episode(episode, out, options.hand, options.objective)
+    print(f"{report.folder}: {report.targets} joint targets, {report.failures} failed solves")
 
 
 def export_main(arguments: Sequence[str] | None = None) -> None:
