@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60.0
 """A cold start compiles and caches; a warm one takes a few seconds."""
 _POLL_S = 0.02
+_OURS = (".mcap", ".yaml", ".json", ".png")
+"""Endings of what an episode's folder may hold, a contact sheet included."""
 _DRAIN_S = 0.5
 """After the last image: what is under way either arrives within this time or is stale."""
 
@@ -165,7 +167,7 @@ def _make_room(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         bag = out / EPISODE
         if bag.is_dir():
-            foreign = [p for p in bag.iterdir() if p.suffix not in (".mcap", ".yaml", ".json")]
+            foreign = [p for p in bag.iterdir() if p.suffix not in _OURS]
             if foreign:
                 raise ConfigError(f"{bag} holds {foreign[0].name}, no bag of ours; choose --out")
             shutil.rmtree(bag)

@@ -101,7 +101,8 @@ def _interest(moment: Moment) -> float:
     for hand in moment.hands:
         if hand.seen and hand.keypoints_2d is not None and hand.positions is not None:
             spread = np.ptp(hand.keypoints_2d, axis=0).max() / moment.image.shape[0]
-            value += 1.0 + float(min(spread, 0.8)) + (0.5 if hand.phase == "tracking" else 0.0)
+            value += 2.0 * hand.score + float(min(spread, 0.5))
+            value += 0.5 if hand.phase == "tracking" else 0.0
     return value
 
 

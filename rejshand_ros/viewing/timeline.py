@@ -27,6 +27,7 @@ class HandMoment:
     Attributes:
         side: The person's hand.
         seen: True when tracked in this image, False when held from before.
+        score: Probability that a hand is there, 0..1; 0 where none was found.
         keypoints_2d: (21, 2) pixels.
         phase: Name of the teleoperation's state, e.g. ``tracking``.
         latency_s: Capture to the first command that follows this image; None if there is none.
@@ -37,6 +38,7 @@ class HandMoment:
 
     side: Side
     seen: bool
+    score: float
     keypoints_2d: Array | None
     phase: str
     latency_s: float | None
@@ -125,6 +127,7 @@ def _hand_moment(side: Side, track: _SideTracks, stamp: int, settle_ns: int) -> 
     return HandMoment(
         side=side,
         seen=pose is not None and pose.state == 1,
+        score=0.0 if pose is None else float(pose.score),
         keypoints_2d=keypoints,
         phase=command.state.name if command is not None else "",
         latency_s=None if issued is None else (issued - stamp) * 1e-9,
