@@ -7,6 +7,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 from rejshand_msgs.msg import HandMesh, HandPose
 from rejshand_ros.command.command import HandCommand, TeleopPhase
+from rejshand_ros.command.outputs import DriverJoints, OutputForm, format_command
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import PinholeCamera, RigidTransform, rotation_from_vector
 from rejshand_ros.hand.keypoints import Side
@@ -191,12 +192,11 @@ def test_a_command_survives_the_wire_in_every_form(command):
     np.testing.assert_array_equal(back.velocities, command.velocities)
     arraysless = {"positions": 0, "velocities": 0}
     assert {**back.__dict__, **arraysless} == {**command.__dict__, **arraysless}
-    for form in (
-        joint_conversions.command_to_joint_state(command),
-        joint_conversions.command_to_multi_array(command),
-        joint_conversions.command_to_trajectory(command, 0.01),
-    ):
-        positions = joint_conversions.positions_from_form(wire(form), command.joint_names)
+    for form in OutputForm:
+        output = format_command(command, form, DriverJoints.same(command.joint_names))
+        message = joint_conversions.output_to_message(output, command.issued_ns)
+        assert type(message) is joint_conversions.COMMAND_FORMS[form.value]
+        positions = joint_conversions.positions_from_form(wire(message), command.joint_names)
         np.testing.assert_array_equal(positions, command.positions)
 
 

@@ -31,7 +31,11 @@ from rejshand_ros.nodes.command import CommandNode
 from rejshand_ros.nodes.conversions import camera_to_message, nanoseconds
 from rejshand_ros.nodes.hand_pose import HandPoseNode
 from rejshand_ros.nodes.images import jpeg_message, raw_message, to_bgr
-from rejshand_ros.nodes.joint_conversions import target_to_message
+from rejshand_ros.nodes.joint_conversions import (
+    COMMAND_FORMS,
+    positions_from_form,
+    target_to_message,
+)
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.simulation import SimulationNode
 from rejshand_ros.nodes.stamps import header
@@ -343,6 +347,22 @@ def test_a_joystick_stops_and_engages(graph, robot):
     joy.publish(Joy(buttons=[1, 1]))
     graph.until(lambda: states[-1].name == "stopped")
     assert "joystick" in node._controller.reason
+
+
+@pytest.mark.parametrize("form", COMMAND_FORMS)
+def test_a_driver_gets_its_own_form_and_names(graph, robot, form):
+    graph.add(CommandNode, output=form, joint_naming="driver")
+    received = graph.collect(COMMAND_FORMS[form], "joint_command", 100)
+    joints = graph.publisher(JointState, "joint_states", qos.newest_only())
+    joints.publish(JointState(name=list(robot.joint_names), position=list(robot.rest)))
+    shuffled = np.random.default_rng(5).permutation(len(robot.rest))
+    message = JointState(
+        name=["arm", *(robot.driver_joint_names[i] for i in shuffled)],
+        position=[9.0, *(float(robot.rest[i]) for i in shuffled)],
+    )
+    graph.until(lambda: (joints.publish(message), received)[1])
+    positions = positions_from_form(received[0], robot.driver_joint_names)
+    np.testing.assert_allclose(positions, robot.rest)
 
 
 # Simulation.

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 
 from rejshand_ros.errors import ConfigError, InputError, RejshandError
 from rejshand_ros.nodes.diagnostics import Monitor
 from rejshand_ros.nodes.parameters import changed, declare, parameter, refusal
-from rejshand_ros.nodes.supervision import Supervision
-
-_SPIN_S = 0.1
-"""Longest time in which a signal goes unnoticed while nothing else happens."""
 
 
 @dataclass(frozen=True)
@@ -251,8 +242,8 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         Raises:
             RejshandError: What went wrong.
         """
-        self._transition(self.trigger_configure)
-        self._transition(self.trigger_activate)
+        self.transition(self.trigger_configure)
+        self.transition(self.trigger_activate)
 
     def stop(self) -> None:
         """Shut down from whatever state.
@@ -260,9 +251,17 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         Raises:
             RejshandError: What went wrong on the way.
         """
-        self._transition(self.trigger_shutdown)
+        self.transition(self.trigger_shutdown)
 
-    def _transition(self, trigger: Callable[[], Any]) -> None:
+    def transition(self, trigger: Callable[[], Any]) -> None:
+        """Make a transition of the managed life.
+
+        Args:
+            trigger: One of the node's ``trigger_...``.
+
+        Raises:
+            RejshandError: Why it failed.
+        """
         self.failure = None
         result = trigger()
         if self.failure is not None:
@@ -308,87 +307,3 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             self.now_ns(), self.get_fully_qualified_name(), state, self.diagnostics()
         )
         self._diagnostics.publish(message)
-
-
-def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None) -> int:
-    """Run a node until SIGINT, SIGTERM, the parent's end, or its own.
-
-    Returns:
-        The exit status: 0, 1 for a failure, 2 for a wrong parameter.
-    """
-    stop = threading.Event()
-    executor: Executor | None = None
-
-    def request_stop(*_: Any) -> None:
-        stop.set()
-        if executor is not None:
-            executor.wake()
-
-    signal.signal(signal.SIGINT, request_stop)
-    signal.signal(signal.SIGTERM, request_stop)
-    supervision = Supervision.from_environment()
-    node: ChainNode[Any] | None = None
-    try:
-        _init(argv)
-        executor = make_executor(node_class.DRIVEN_BY_EVENTS)
-        node = node_class()
-        executor.add_node(node)
-        if node.config.autostart:
-            node._transition(node.trigger_configure)
-        go = threading.Event()
-        supervision.say_ready()
-        supervision.watch(go.set, request_stop)
-        while not (stop.is_set() or node.finished.is_set()):
-            if go.is_set() and node.config.autostart:
-                go.clear()
-                node._transition(node.trigger_activate)
-            executor.spin_once(timeout_sec=_SPIN_S)
-        if node.fault is not None:
-            raise node.fault
-        node.stop()
-        return 0
-    except ExternalShutdownException:
-        return 0
-    except RejshandError as error:
-        print(f"{node_class.NAME}: {_one_line(error)}", file=sys.stderr, flush=True)
-        return 2 if isinstance(error, ConfigError) else 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        if rclpy.ok():
-            rclpy.shutdown()
-
-
-def make_executor(driven_by_events: bool) -> Executor:
-    """The executor of a node.
-
-    Args:
-        driven_by_events: Take the one that is told what is ready, where rclpy has it (from
-            Kilted on), instead of the one that asks every topic, timer and service in turn.
-    """
-    if driven_by_events:
-        try:
-            from rclpy.experimental import EventsExecutor
-        except ImportError:
-            return SingleThreadedExecutor()
-        return EventsExecutor()
-    return SingleThreadedExecutor()
-
-
-def _init(argv: Sequence[str] | None) -> None:
-    """Start rclpy without its own signal handlers, which would end the context too early.
-
-    Raises:
-        ConfigError: The ROS arguments cannot be read.
-    """
-    try:
-        rclpy.init(
-            args=None if argv is None else list(argv),
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
-    except Exception as error:  # rclpy raises bindings' own types, which have no public name
-        raise ConfigError(f"wrong ROS arguments: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

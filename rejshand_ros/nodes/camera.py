@@ -15,11 +15,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from rejshand_ros.errors import ProcessError, RejshandError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.calibration_file import flipped, load_calibration, scaled
 from rejshand_ros.nodes.conversions import camera_to_message
 from rejshand_ros.nodes.images import jpeg_message, raw_message
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.sources import Frame, FrameSource, open_source
 from rejshand_ros.nodes.stamps import header
 

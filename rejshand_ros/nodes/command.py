@@ -12,23 +12,22 @@ from std_srvs.srv import Trigger
 from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
 from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.controller import TeleopController
-from rejshand_ros.command.robot_limits import joint_limits
+from rejshand_ros.command.outputs import OutputForm, format_command
+from rejshand_ros.command.robot_limits import joint_limits, receiver_joints
 from rejshand_ros.command.watchdog import WatchdogConfig
-from rejshand_ros.errors import InputError
+from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.joint_conversions import (
     COMMAND_FORMS,
-    command_to_joint_state,
     command_to_message,
-    command_to_multi_array,
-    command_to_trajectory,
-    positions_from_form,
+    output_to_message,
     target_from_message,
     teleop_state_message,
 )
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
 
@@ -60,6 +59,12 @@ class CommandNodeConfig(NodeConfig):
     output: str = parameter(
         "joint_state", "message type of joint_command", choices=tuple(COMMAND_FORMS)
     )
+    joint_naming: str = parameter(
+        "chain",
+        "joint names of joint_command and joint_states: this project's, or the real driver's as "
+        "config/hands has them",
+        choices=("chain", "driver"),
+    )
     joy_engage_button: int = parameter(
         -1, "button that engages and disengages; -1: none", low=-1, high=64
     )
@@ -76,8 +81,11 @@ class CommandNode(ChainNode[CommandNodeConfig]):
     def configure(self) -> None:
         """Read the hand's limits and build the controller."""
         config = self.config
-        limits = joint_limits(config.hand, Side(config.side))
+        side = Side(config.side)
+        limits = joint_limits(config.hand, side)
         self._names = limits.names
+        self._form = OutputForm(config.output)
+        self._joints = receiver_joints(config.hand, side, driver=config.joint_naming == "driver")
         watchdog = WatchdogConfig(
             hold_after_s=config.hold_after_s,
             disengage_after_s=config.disengage_after_s,
@@ -154,7 +162,11 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             self._refused_targets += 1
 
     def _on_measured(self, message: JointState) -> None:
-        self._controller.on_measured(positions_from_form(message, self._names), self.now_ns())
+        try:
+            measured = self._joints.from_driver(message.name, message.position)
+        except ConfigError as error:
+            raise InputError(str(error)) from error
+        self._controller.on_measured(measured, self.now_ns())
 
     def _on_joy(self, message: Joy) -> None:
         pressed = tuple(
@@ -177,13 +189,9 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         now_ns = self.now_ns()
         command = self._controller.tick(now_ns)
         if command is not None:
-            if self.config.output == "joint_state":
-                form: Any = command_to_joint_state(command)
-            elif self.config.output == "float64_multi_array":
-                form = command_to_multi_array(command)
-            else:
-                form = command_to_trajectory(command, 1.0 / self.config.rate_hz)
-            self._outputs.publish(form)
+            horizon_s = 2.0 / self.config.rate_hz
+            output = format_command(command, self._form, self._joints, horizon_s)
+            self._outputs.publish(output_to_message(output, command.issued_ns))
             self._commands.publish(command_to_message(command))
         self._say_state(now_ns)
 

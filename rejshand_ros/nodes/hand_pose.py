@@ -15,7 +15,7 @@ from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.conversions import (
     camera_from_message,
     faces_message,
@@ -26,6 +26,7 @@ from rejshand_ros.nodes.conversions import (
 )
 from rejshand_ros.nodes.images import to_bgr
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.nodes.tracker_factory import build_tracker

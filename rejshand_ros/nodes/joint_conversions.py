@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -13,6 +14,12 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from rejshand_msgs.msg import FingertipError, JointTarget, TeleopState
 from rejshand_msgs.msg import HandCommand as HandCommandMessage
 from rejshand_ros.command.command import HandCommand, TeleopPhase
+from rejshand_ros.command.outputs import (
+    JointStateOutput,
+    MultiArrayOutput,
+    Output,
+    OutputForm,
+)
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side
@@ -116,19 +123,12 @@ def command_from_message(message: HandCommandMessage) -> HandCommand:
     )
 
 
-def command_to_joint_state(command: HandCommand) -> JointState:
-    """The command as a sensor_msgs/JointState."""
-    return joint_state(
-        command.issued_ns, command.joint_names, command.positions, command.velocities
-    )
-
-
 def joint_state(
     stamp_ns: int,
     names: Sequence[str],
-    positions: Array,
-    velocities: Array,
-    efforts: Array | None = None,
+    positions: ArrayLike,
+    velocities: ArrayLike,
+    efforts: ArrayLike | None = None,
 ) -> JointState:
     """A sensor_msgs/JointState of arrays (n,): radians, radians a second, newton metres."""
     message = JointState(header=header(stamp_ns), name=list(names))
@@ -139,32 +139,29 @@ def joint_state(
     return message
 
 
-def command_to_multi_array(command: HandCommand) -> Float64MultiArray:
-    """The positions alone, in the order of the hand's joints (forward_command_controller)."""
-    message = Float64MultiArray()
-    message.data.extend(np.asarray(command.positions, float).tolist())
-    return message
-
-
-def command_to_trajectory(command: HandCommand, reach_in_s: float) -> JointTrajectory:
-    """A trajectory of one point (joint_trajectory_controller).
+def output_to_message(output: Output, issued_ns: int) -> Any:
+    """A command in the receiver's form, as the message of that form.
 
     Args:
-        command: The command.
-        reach_in_s: Time after its issue at which the point is to be reached.
+        output: What `rejshand_ros.command.outputs.format_command` gives.
+        issued_ns: Time of issue, nanoseconds.
     """
-    point = JointTrajectoryPoint(time_from_start=duration_message(reach_in_s))
-    point.positions.extend(np.asarray(command.positions, float).tolist())
-    point.velocities.extend(np.asarray(command.velocities, float).tolist())
-    return JointTrajectory(
-        header=header(command.issued_ns), joint_names=list(command.joint_names), points=[point]
-    )
+    if isinstance(output, MultiArrayOutput):
+        message = Float64MultiArray()
+        message.data.extend(output.data)
+        return message
+    if isinstance(output, JointStateOutput):
+        return joint_state(issued_ns, output.names, output.positions, output.velocities)
+    point = JointTrajectoryPoint(time_from_start=duration_message(output.time_from_start_s))
+    point.positions.extend(output.positions)
+    point.velocities.extend(output.velocities)
+    return JointTrajectory(header=header(issued_ns), joint_names=list(output.names), points=[point])
 
 
 COMMAND_FORMS = {
-    "joint_state": JointState,
-    "float64_multi_array": Float64MultiArray,
-    "joint_trajectory": JointTrajectory,
+    OutputForm.JOINT_STATE.value: JointState,
+    OutputForm.FLOAT64_MULTI_ARRAY.value: Float64MultiArray,
+    OutputForm.JOINT_TRAJECTORY.value: JointTrajectory,
 }
 """Parameter value -> message type of `joint_command`."""
 

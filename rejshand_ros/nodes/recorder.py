@@ -10,8 +10,9 @@ from pathlib import Path
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ConfigError, RecordingError
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
 from rejshand_ros.recording.session import RecordingSession, SessionConfig

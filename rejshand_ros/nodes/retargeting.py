@@ -9,10 +9,11 @@ from rejshand_msgs.msg import HandPose, JointTarget
 from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.conversions import hand_from_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.tracking.tracked_hand import TrackState
 

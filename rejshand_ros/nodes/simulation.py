@@ -9,9 +9,10 @@ from sensor_msgs.msg import JointState
 
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig, run_node
+from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.joint_conversions import COMMAND_FORMS, joint_state, positions_from_form
 from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.running import run_node
 
 _LONGEST_STEP_S = 0.1
 """After a longer pause simulated time falls behind rather than be made up in one go."""
