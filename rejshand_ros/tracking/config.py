@@ -23,14 +23,17 @@ class TrackingConfig:
             `acquire_presence`, so that a hand on the edge does not flicker.
         hold_s: How long a hand that is not seen is held at its last estimate before it is lost,
             seconds.
-        search_period_s: How often a further hand is looked for while one is followed, seconds.
-            With no hand followed every image is searched.
+        search_period_s: How often the whole image is searched while a hand is followed: for a
+            further hand, and to check that the crop still holds the whole hand, seconds. With no
+            hand followed every image is searched.
         confirm_frames: Images in a row in which a new hand must be seen before it is reported:
             a false find does not survive them.
         side_time_s: Time constant over which the network's opinion of the side is averaged,
             seconds.
         side_doubt: When the averaged probability of the side that a hand is followed as falls
             below this, the hand is dropped and taken up anew.
+        crop_shrink_s: Time constant with which a followed hand's crop shrinks to its keypoints,
+            seconds; it widens at once.
         smallest_px: Hands with a box smaller than this are dropped, pixels.
         smooth: Whether to smooth at all.
         image_filter: Of the image points; the unit is the hand's box.
@@ -50,6 +53,7 @@ class TrackingConfig:
     confirm_frames: int = 2
     side_time_s: float = 0.5
     side_doubt: float = 0.25
+    crop_shrink_s: float = 0.2
     smallest_px: float = 24.0
     smooth: bool = True
     image_filter: OneEuroConfig = field(
@@ -78,7 +82,7 @@ class TrackingConfig:
                 f"keep_presence {self.keep_presence} is above acquire_presence"
                 f" {self.acquire_presence}; it must not be"
             )
-        for name in ("hold_s", "search_period_s", "side_time_s", "smallest_px"):
+        for name in ("hold_s", "search_period_s", "side_time_s", "crop_shrink_s", "smallest_px"):
             value = getattr(self, name)
             if not 0.0 < value < float("inf"):
                 raise ConfigError(f"{name} {value}; a positive number is needed")

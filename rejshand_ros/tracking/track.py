@@ -9,14 +9,15 @@ import numpy as np
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform
 from rejshand_ros.hand.frame import wrist_frame
-from rejshand_ros.hand.keypoints import BONES, KEYPOINT_COUNT, PARENTS, Side
+from rejshand_ros.hand.keypoints import BONES, KEYPOINT_COUNT, PALM, PARENTS, Side
 from rejshand_ros.inference.estimate import CropEstimate
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints
 from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
+from rejshand_ros.tracking.region import HandRegion
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
-from rejshand_ros.tracking.wrist import HandLength, wrist_position
+from rejshand_ros.tracking.wrist import HandLength, reprojection_error, wrist_position
 
 ALONG_FINGER = np.array(
     [
@@ -25,6 +26,8 @@ ALONG_FINGER = np.array(
     ]
 )
 """(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
+_WIDEST_PUSH = 1.25
+"""The most by which a tight crop is widened at once."""
 _LONGEST_PREDICTION_S = 0.15
 """A velocity says nothing about later than this."""
 _GROWTH_PER_S = 2.0
@@ -43,6 +46,8 @@ class Sighting:
         keypoints_3d: (21, 3) metres, camera axes, relative to the wrist.
         vertices: (778, 3) metres, camera axes, relative to the wrist.
         box: The hand's box, from these keypoints.
+        crop_side_px: Side of the crop in which it was seen, pixels.
+        error: Distance between the metric points and the image points, as a share of the hand.
         presence: Probability of a hand in the crop, 0..1.
         right_probability: Probability that the crop as given shows a right hand, 0..1.
     """
@@ -52,20 +57,47 @@ class Sighting:
     keypoints_3d: Array
     vertices: Array
     box: HandBox
+    crop_side_px: float
+    error: float
     presence: float
     right_probability: float
 
+    @property
+    def push(self) -> float:
+        """By how much the next crop should be wider, since this one was too tight.
 
-def sighting(estimate: CropEstimate, crop: CropCamera, stamp_ns: int) -> Sighting:
+        A hand that does not fit into its crop comes out too small, by far less than it should be
+        widened: without the push the crop would stay tight.
+        """
+        return float(np.clip((self.box.side_px / self.crop_side_px) ** 2, 1.0, _WIDEST_PUSH))
+
+    @property
+    def next_box(self) -> HandBox:
+        """Where to look again: the hand's box, pushed."""
+        return replace(self.box, side_px=self.box.side_px * self.push)
+
+
+def sighting(
+    estimate: CropEstimate, crop: CropCamera, stamp_ns: int, camera: PinholeCamera
+) -> Sighting:
     """Take an estimate out of its crop: points to pixels and camera axes, a mirror undone."""
     pixels = crop.to_image(estimate.keypoints_2d)
+    keypoints = crop.points_to_camera(estimate.keypoints_3d)
     side = Side.LEFT if crop.mirror else Side.RIGHT
+    try:
+        position = wrist_position(pixels, keypoints, camera)
+        error = reprojection_error(pixels, keypoints, position, camera)
+    except InputError:
+        # No place before the camera explains the points: as wrong as can be.
+        error = np.inf
     return Sighting(
         stamp_ns,
         pixels,
-        crop.points_to_camera(estimate.keypoints_3d),
+        keypoints,
         crop.points_to_camera(estimate.vertices),
         box_of_keypoints(pixels, crop.roll_rad, side, estimate.presence),
+        crop.side_px,
+        error,
         estimate.presence,
         estimate.right_probability,
     )
@@ -75,7 +107,7 @@ def is_plausible(
     seen: Sighting, crop: CropCamera, width: int, height: int, smallest_px: float
 ) -> bool:
     """Whether a sighting is a hand that fits its crop and lies in the image."""
-    if not (np.isfinite(seen.keypoints_2d).all() and np.isfinite(seen.keypoints_3d).all()):
+    if not (np.isfinite(seen.keypoints_2d).all() and np.isfinite(seen.error)):
         return False
     ratio = seen.box.side_px / crop.side_px
     if not 0.3 < ratio < 1.8 or seen.box.side_px < smallest_px:
@@ -120,8 +152,16 @@ class Track:
         self._vertices_filter = OneEuroFilter(config.points_filter)
         self._position_filter = OneEuroFilter(config.position_filter)
         self._orientation_filter = OneEuroRotation(config.orientation_filter)
+        self._filters: tuple[OneEuroFilter | OneEuroRotation, ...] = (
+            self._image_filter,
+            self._points_filter,
+            self._vertices_filter,
+            self._position_filter,
+            self._orientation_filter,
+        )
         self._first_ns = first.stamp_ns
         self._velocity = np.zeros(2)
+        self._region = HandRegion(config.crop_shrink_s, first.box, first.keypoints_2d)
         self.last = first
         self.hand = self._accept(first, camera)
 
@@ -133,9 +173,9 @@ class Track:
     def next_box(self, stamp_ns: int) -> HandBox:
         """Where the hand should be at a time: its last box, moved on, widened while unseen."""
         period = (stamp_ns - self.last.stamp_ns) * 1e-9
-        box = self.last.box
+        box = self._region.box
         ahead = min(period, _LONGEST_PREDICTION_S)
-        side = box.side_px
+        side = box.side_px * self.last.push
         if self.state is not TrackState.TRACKING:
             side *= min(_WIDEST, 1.0 + _GROWTH_PER_S * period)
         return replace(box, centre=box.centre + self._velocity * ahead, side_px=side)
@@ -153,7 +193,8 @@ class Track:
             weight = min(1.0, period / min(age + period, self._config.side_time_s))
             self.side_belief += weight * (seen.right_probability - self.side_belief)
         if 0 < period <= 2 * _LONGEST_PREDICTION_S:
-            moved = (seen.box.centre - self.last.box.centre) / period
+            palm = list(PALM)
+            moved = (seen.keypoints_2d[palm] - self.last.keypoints_2d[palm]).mean(0) / period
             # Half of the new, half of the old: a jump of the crop must not fling the next one.
             self._velocity += 0.5 * (moved - self._velocity)
             fastest = 8.0 * seen.box.side_px
@@ -161,8 +202,21 @@ class Track:
             self._velocity *= min(1.0, fastest / max(speed, 1e-9))
         else:
             self._velocity = np.zeros(2)
+        self._region.update(seen.box, seen.keypoints_2d, period)
         self.state = TrackState.TRACKING
         self.last, self.hand = seen, hand
+
+    def correct(self, seen: Sighting, camera: PinholeCamera) -> None:
+        """Replace this image's sighting by a better one; what was smoothed starts afresh.
+
+        Raises:
+            InputError: It explains no place before the camera; the track is as before.
+        """
+        for smooth in self._filters:
+            smooth.reset()
+        self.hand = self._accept(seen, camera)
+        self._region.restart(seen.box, seen.keypoints_2d)
+        self.last, self._velocity = seen, np.zeros(2)
 
     def miss(self) -> None:
         """Not seen in this image."""

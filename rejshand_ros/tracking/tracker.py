@@ -11,7 +11,7 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
-from rejshand_ros.tracking.localiser import HandBox, Localiser
+from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 from rejshand_ros.tracking.track import (
     Sighting,
     Track,
@@ -24,6 +24,15 @@ from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _REFINEMENTS = 2
 """Times that a find's crop is cut anew around the keypoints seen in it."""
+_AGREEMENT = 0.45
+"""A find that overlaps a followed hand's box less than this (intersection over union) says that
+the hand is only partly in its crop."""
+_DOUBTFUL_ERROR = 0.05
+"""Reprojection error, share of the hand, from which a followed hand is checked in haste."""
+_BETTER = 0.8
+"""A second look replaces the first only if its error is less than this share of the first's."""
+_DOUBT_HASTE = 0.3
+"""The check's period then, as a share of the usual one."""
 _SAME_HAND = 0.2
 """Two tracks whose keypoints lie nearer than this share of a box are one hand."""
 _SAME_HAND_FRAMES = 3
@@ -134,7 +143,7 @@ class HandTracker:
         height, width = image.shape[:2]
         looks = []
         for estimate, crop in zip(estimates, crops, strict=True):
-            seen = sighting(estimate, crop, stamp_ns)
+            seen = sighting(estimate, crop, stamp_ns, camera)
             fits = is_plausible(seen, crop, width, height, self.config.smallest_px)
             looks.append((seen, fits))
         return looks
@@ -162,22 +171,58 @@ class HandTracker:
             self._drop(min(tracks, key=lambda t: (t.last.right_probability, t.seen_frames)))
 
     def _should_search(self, stamp_ns: int) -> bool:
-        """Whether to look through the whole image."""
+        """Whether to look through the whole image.
+
+        Always while a hand is missing that was there, or none is followed; otherwise seldom, for
+        a further hand, and to check that the crops still hold whole hands.
+        """
         following = [t for t in self._tracks.values() if t.state is TrackState.TRACKING]
-        if len(following) == len(self.config.sides):
-            return False
         if not following or len(following) < len(self._tracks) or self._searched_ns is None:
             return True
-        return (stamp_ns - self._searched_ns) * 1e-9 >= self.config.search_period_s
+        unseen_s = (stamp_ns - self._searched_ns) * 1e-9
+        doubtful = any(t.last.error > _DOUBTFUL_ERROR for t in following)
+        return unseen_s >= self.config.search_period_s * (_DOUBT_HASTE if doubtful else 1.0)
 
     def _search(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
-        """Find new hands and hands that are held."""
+        """Find new hands and hands that are held; check those that are followed."""
         self._searched_ns = stamp_ns
-        following = [t.last.box for t in self._tracks.values() if t.state is TrackState.TRACKING]
-        for find in self._localiser.find(image, camera, following):
-            if all(self._is_followed(side) for side in self.config.sides):
-                break
-            self._take_up(image, stamp_ns, camera, find)
+        for find in self._localiser.find(image, camera):
+            track = self._track_at(find)
+            if track is not None:
+                self._check(track, find, image, stamp_ns, camera)
+            elif not all(self._is_followed(side) for side in self.config.sides):
+                self._take_up(image, stamp_ns, camera, find)
+
+    def _track_at(self, find: HandBox) -> Track | None:
+        """The followed hand that a find lies on."""
+        for track in self._tracks.values():
+            box = track.last.box
+            reach = 0.5 * max(box.side_px, find.side_px)
+            near = np.abs(box.centre - find.centre).max() < reach
+            if track.state is TrackState.TRACKING and near:
+                return track
+        return None
+
+    def _check(
+        self,
+        track: Track,
+        find: HandBox,
+        image: NDArray[np.uint8],
+        stamp_ns: int,
+        camera: PinholeCamera,
+    ) -> None:
+        """Where a find and a track differ, or the track is in doubt, look again from the find."""
+        doubtful = track.last.error > _DOUBTFUL_ERROR
+        if overlap(track.last.box, find) >= _AGREEMENT and not doubtful:
+            return
+        box = find
+        for _ in range(_REFINEMENTS):
+            ((seen, fits),) = self._look(image, stamp_ns, camera, [box], [track.side is Side.LEFT])
+            if not fits or seen.presence < self.config.keep_presence:
+                return
+            box = seen.next_box
+        if seen.error < _BETTER * track.last.error:
+            track.correct(seen, camera)
 
     def _is_followed(self, side: Side) -> bool:
         track = self._tracks.get(side)
@@ -204,7 +249,7 @@ class HandTracker:
             if not fits or seen.presence < self.config.keep_presence:
                 return
             mirror = side is Side.LEFT
-            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.box], [mirror])
+            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.next_box], [mirror])
         if not fits or seen.presence < self.config.acquire_presence or self._is_double(seen):
             return
         held = self._tracks.get(side)

@@ -83,6 +83,20 @@ def wrist_position(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Ar
     return np.asarray(translation)
 
 
+def reprojection_error(
+    pixels: Array, keypoints: Array, position: Array, camera: PinholeCamera
+) -> float:
+    """How far the hand's metric points land from its image points, as a share of its extent.
+
+    The two come from the network by different ways, so that their disagreement tells a bad
+    estimate better than the network's own opinion of it.
+    """
+    seen = undistorted_rays(pixels, camera)
+    placed = keypoints + position
+    error = np.linalg.norm(placed[:, :2] / placed[:, 2:] - seen, axis=1).mean()
+    return float(error / max(float((seen.max(0) - seen.min(0)).max()), 1e-9))
+
+
 class HandLength:
     """The hand's length: the calibrated one, or a slow average of what the network says.
 
