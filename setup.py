@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 NAME = "rejshand_ros"
-NODES = ("camera", "hand_pose", "retargeting", "command", "simulation", "recorder")
+NODES = ("camera", "hand_pose", "retargeting", "command", "simulation", "recorder", "replay")
 
 
 def requirements(name: str) -> list[str]:

@@ -27,6 +27,7 @@ class Verb:
 
 VERBS = {
     "demo": Verb("rejshand_ros.demo.run:main", "run the whole chain on a video, camera or clip"),
+    "teleop": Verb("rejshand_ros.demo.teleop:main", "drive a hand from a live camera"),
     "doctor": Verb("rejshand_ros.demo.doctor:main", "check what is installed and what is missing"),
     "info": Verb("rejshand_ros.demo.info:main", "versions, weights, robot hands"),
     "train": Verb("rejshand_ros.training.commands:train_main", "train the hand network"),

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from rejshand_ros.demo import teleop
 from rejshand_ros.demo.run import DemoConfig, run_demo
 from rejshand_ros.errors import ProcessError
 from rejshand_ros.recording.reader import EpisodeReader
@@ -123,6 +125,13 @@ def test_a_node_that_dies_ends_the_chain_in_one_line(clip, tmp_path):
     # What was recorded until then is whole.
     with EpisodeReader(tmp_path / "bag") as reader:
         assert reader.message_counts["/image_raw/compressed"] >= 0
+
+
+def test_teleop_ends_with_its_input_and_leaves_nothing(clip, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    teleop.main(["--input", str(clip), "--simulator", "scripted", "--wait-for-engage"])
+    assert "started in" in capsys.readouterr().out
+    assert [p.name for p in tmp_path.iterdir()] in ([], ["rejshand_ros_domains"])
 
 
 def test_a_camera_that_fails_on_the_way_is_said(tmp_path):

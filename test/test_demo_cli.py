@@ -41,6 +41,8 @@ def run(*arguments, timeout=60):
         (["demo", "--weights", "none_such", "--input", IMAGES], 1, "none_such"),
         (["demo", "--input", "nowhere.mp4"], 1, "nowhere.mp4"),
         (["demo", "--input", "/dev/video99"], 1, "/dev/video99"),
+        (["teleop", "--input", "/dev/video99"], 1, "/dev/video99"),
+        (["teleop", "--simulator", "dream"], 2, "mujoco, scripted, none"),
         (["inspect", "nowhere"], 1, "nowhere"),
     ],
 )

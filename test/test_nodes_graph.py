@@ -1,5 +1,7 @@
 """Nodes in real graphs: real publishers and subscribers, the core replaced where it is heavy."""
 
+import os
+import shutil
 import time
 
 import cv2
@@ -8,6 +10,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.serialization import serialize_message
 from ros_graph import ros_graph
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
 from std_srvs.srv import Trigger
@@ -40,6 +43,7 @@ from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.simulation import SimulationNode
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
@@ -405,6 +409,22 @@ def test_recorder_writes_what_was_sent(graph, robot, tmp_path):
             for item in reader.messages(["/right/joint_target"])
         ]
     assert stamps == [22, 33]
+
+
+def test_recorder_completes_what_a_killed_one_left(graph, robot, tmp_path):
+    writer = EpisodeWriter(tmp_path / "cut", [RecordedTopic("/t", "rejshand_msgs/msg/JointTarget")])
+    writer.write("/t", 5, serialize_message(target(robot, 0.1, 11)))
+    writer.flush()
+    shutil.copytree(tmp_path / "cut", tmp_path / "growing")
+    writer.close()
+    (tmp_path / "cut/metadata.yaml").unlink()
+    long_ago = time.time() - 60
+    os.utime(next((tmp_path / "cut").glob("*.mcap")), (long_ago, long_ago))
+    graph.add(RecorderNode, folder=str(tmp_path))
+    with EpisodeReader(tmp_path / "cut") as reader:
+        assert reader.message_counts == {"/t": 1}
+    # What grew just now may be another recorder's.
+    assert not (tmp_path / "growing/metadata.yaml").exists()
 
 
 # Managed life and diagnostics.

@@ -17,6 +17,7 @@ SIDES: Mapping[str, tuple[str, ...]] = {
     "both": ("right", "left"),
 }
 TRANSPORTS = ("compressed", "raw")
+BACKENDS = ("mujoco", "scripted", "none")
 CAMERA, RECORDER, HAND_POSE = "camera", "recorder", "hand_pose"
 EPISODE = "bag"
 _NODES = "rejshand_ros.nodes"
@@ -38,7 +39,9 @@ class ChainConfig:
         device: Where the network runs.
         threads: CPU threads of the network.
         camera_info_url: Calibration file; empty for none.
-        backend: Physics of the simulated hand.
+        backend: Physics of the simulated hand; ``none`` where a real hand's driver listens.
+        record: Whether to record.
+        auto_engage: Whether the operator's hand takes over by itself.
     """
 
     input: str
@@ -53,40 +56,42 @@ class ChainConfig:
     threads: int = 2
     camera_info_url: str = ""
     backend: str = "mujoco"
+    record: bool = True
+    auto_engage: bool = True
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
             raise unknown_choice("side", self.side, SIDES)
         if self.transport not in TRANSPORTS:
             raise unknown_choice("transport", self.transport, TRANSPORTS)
+        if self.backend not in BACKENDS:
+            raise unknown_choice("simulator", self.backend, BACKENDS)
 
 
 def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
     """The processes, in the order in which they are to begin: the camera last."""
-    specs = [
-        ProcessSpec(
-            RECORDER,
-            f"{_NODES}.recorder",
-            {
-                "folder": str(config.out),
-                "episode": EPISODE,
-                "side": config.side,
-                "transport": config.transport,
-            },
-        )
-    ]
+    specs = []
+    if config.record:
+        recorder: dict[str, bool | int | float | str] = {
+            "folder": str(config.out),
+            "episode": EPISODE,
+            "side": config.side,
+            "transport": config.transport,
+            "repair": False,
+        }
+        specs.append(ProcessSpec(RECORDER, f"{_NODES}.recorder", recorder))
     for side in SIDES[config.side]:
         which: dict[str, bool | int | float | str] = {"hand": config.hand, "side": side}
+        command = {
+            **which,
+            "auto_engage": config.auto_engage,
+            "joint_naming": "driver" if config.backend == "none" else "chain",
+        }
+        if config.backend != "none":
+            physics = {**which, "backend": config.backend}
+            specs.append(ProcessSpec(f"{side}/simulation", f"{_NODES}.simulation", physics, side))
         specs += [
-            ProcessSpec(
-                f"{side}/simulation",
-                f"{_NODES}.simulation",
-                {**which, "backend": config.backend},
-                side,
-            ),
-            ProcessSpec(
-                f"{side}/command", f"{_NODES}.command", {**which, "auto_engage": True}, side
-            ),
+            ProcessSpec(f"{side}/command", f"{_NODES}.command", command, side),
             ProcessSpec(f"{side}/retargeting", f"{_NODES}.retargeting", which, side),
         ]
     specs += [
@@ -110,8 +115,8 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
                 "loop": config.loop,
                 "transport": config.transport,
                 "camera_info_url": config.camera_info_url,
-                # The network and the recorder: an image before them would be lost.
-                "wait_for_subscribers": 2,
+                # The network and the recorder: an image before they listen would be lost.
+                "wait_for_subscribers": 1 + config.record,
             },
         ),
     ]

@@ -144,7 +144,7 @@ def run_demo(config: DemoConfig) -> dict[str, object]:
         device=config.device,
         camera_info_url=calibration,
     )
-    _run_chain(chain, endless=not config.headless)
+    run_chain(chain, endless=not config.headless)
     return _finish(config, out, truth)
 
 
@@ -177,7 +177,7 @@ def _make_room(out: Path) -> None:
         raise ConfigError(f"cannot write to {out}: {error.strerror}") from error
 
 
-def _run_chain(chain: ChainConfig, *, endless: bool) -> None:
+def run_chain(chain: ChainConfig, *, endless: bool) -> None:
     """Start everything, wait for the end of the input or of patience, stop everything."""
     given = given_domain()
     if given is not None:

@@ -15,8 +15,12 @@ from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic
+
+_STILL_WRITTEN_S = 10.0
+"""An episode that grew within this time may be another recorder's."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class RecorderConfig(NodeConfig):
     preroll_s: float = parameter(
         1.0, "time before the start that belongs to an episode [s]", low=0.0, high=60.0
     )
+    repair: bool = parameter(True, "complete unfinished episodes in the folder at the start")
     flush_period_s: float = parameter(
         0.5, "time between two looks at the disk [s]", low=0.05, high=10.0
     )
@@ -50,6 +55,8 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def configure(self) -> None:
         """Subscribe to everything that an episode holds."""
         config = self.config
+        if config.repair:
+            self._repair(Path(config.folder).expanduser())
         wanted = chain_topics(
             SIDES[config.side],
             transport=config.transport,
@@ -99,6 +106,20 @@ class RecorderNode(ChainNode[RecorderConfig]):
             "recording": str(session.recording).lower(),
             "messages": str(sum(session.counts.values())),
         }
+
+    def _repair(self, folder: Path) -> None:
+        """Complete what an earlier recorder could not, as after a power cut."""
+        for episode in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if not needs_repair(episode):
+                continue
+            newest_s = max(path.stat().st_mtime for path in episode.glob("*.mcap"))
+            if time.time() - newest_s < _STILL_WRITTEN_S:
+                continue
+            try:
+                report = repair_episode(episode)
+                self.get_logger().info(f"repaired {episode}: {report.messages} messages")
+            except RecordingError as error:
+                self.get_logger().warning(f"{episode} stays unfinished: {error}")
 
     def _keeper(self, topic: str) -> Callable[[bytes], None]:
         def keep(data: bytes) -> None:
