@@ -143,7 +143,7 @@ def test_colcon_sees_both_packages_from_the_root() -> None:
 def test_console_scripts_lead_to_functions() -> None:
     scripts = re.findall(r"NODES = \(([^)]*)\)", (ROOT / "setup.py").read_text(encoding="utf-8"))
     nodes = re.findall(r'"(\w+)"', scripts[0])
-    assert len(nodes) == 6
+    assert len(nodes) >= 6
     for path in [*(f"nodes/{node}.py" for node in nodes), "cli.py"]:
         tree = ast.parse((ROOT / "rejshand_ros" / path).read_text(encoding="utf-8"))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -49,6 +49,12 @@ def hand_arguments() -> list[DeclareLaunchArgument]:
             "command_form", "joint_state", "message type of joint_command", tuple(COMMAND_FORMS)
         ),
         _argument(
+            "joint_naming",
+            "auto",
+            "joint names: ours, or the driver's as config/hands has them; auto: ours in simulation",
+            ("auto", "chain", "driver"),
+        ),
+        _argument(
             "joint_command_topic",
             "joint_command",
             "where the commands go; {side} stands for right or left",

@@ -69,7 +69,13 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
     wanted = values.text("auto_engage")
     simulated = values.text("simulator") != "none"
     engage = simulated if wanted == "auto" else wanted == "true"
-    command = {**which, "auto_engage": engage, "output": values.text("command_form")}
+    naming = values.text("joint_naming")
+    command = {
+        **which,
+        "auto_engage": engage,
+        "output": values.text("command_form"),
+        "joint_naming": ("chain" if simulated else "driver") if naming == "auto" else naming,
+    }
     return [
         _node(values, "retargeting", which, side),
         _node(values, "command", command, side, _joint_remappings(values, side)),
