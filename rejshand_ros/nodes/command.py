@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState, Joy
 from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
+from rejshand_ros.command.command import TeleopPhase
 from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.controller import TeleopController
 from rejshand_ros.command.outputs import OutputForm, format_command
@@ -101,7 +102,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             watchdog=watchdog,
         )
         self._controller = TeleopController(limits, settings)
-        self._said = ("", "")
+        self._said: tuple[TeleopPhase, str] | None = None
         self._buttons: tuple[int, ...] = ()
         self._refused_targets = 0
         self._commands = self.advertise(HandCommand, "hand_command", qos.stream())
@@ -139,7 +140,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
                 return response
             reply = request(self.now_ns())
             response.success, response.message = reply.accepted, reply.message
-            self._say_state(self.now_ns())
+            self._say_state(self.now_ns(), self._controller.phase, self._controller.reason)
             return response
 
         return answer
@@ -193,16 +194,15 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             output = format_command(command, self._form, self._joints, horizon_s)
             self._outputs.publish(output_to_message(output, command.issued_ns))
             self._commands.publish(command_to_message(command))
-        self._say_state(now_ns)
+            # A ramp may begin and end with one command: it is told all the same.
+            self._say_state(now_ns, command.phase, command.reason)
+        self._say_state(now_ns, self._controller.phase, self._controller.reason)
 
-    def _say_state(self, now_ns: int) -> None:
+    def _say_state(self, now_ns: int, phase: TeleopPhase, reason: str) -> None:
         """Publish the state when it, or its reason, has changed."""
-        said = (self._controller.phase.name, self._controller.reason)
-        if said != self._said:
-            self._said = said
-            self._states.publish(
-                teleop_state_message(self._controller.phase, self._controller.reason, now_ns)
-            )
+        if (phase, reason) != self._said:
+            self._said = (phase, reason)
+            self._states.publish(teleop_state_message(phase, reason, now_ns))
 
 
 def main() -> int:
