@@ -46,7 +46,7 @@ def test_it_widens_at_once_and_shrinks_slowly() -> None:
 def test_it_goes_with_the_palm() -> None:
     box = box_of_keypoints(OPEN, 0.0)
     region = HandRegion(0.2, box, OPEN)
-    moved = OPEN + (40, -25)
+    moved = OPEN + np.array([40.0, -25.0])
     region.update(box_of_keypoints(moved, 0.0), moved, 1 / 30)
-    np.testing.assert_allclose(region.box.centre, box.centre + (40, -25), atol=1e-6)
+    np.testing.assert_allclose(region.box.centre, box.centre + np.array([40.0, -25.0]), atol=1e-6)
     assert region.box.side_px == pytest.approx(box.side_px)
