@@ -52,7 +52,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def write_report(
     name: str,
-    figures: Mapping[str, Value],
+    figures: Mapping[str, Value | Mapping[str, Any]],
     details: Mapping[str, Any] | None = None,
     folder: Path = DEFAULT_FOLDER,
 ) -> Path:
@@ -60,7 +60,7 @@ def write_report(
 
     Args:
         name: Name of the benchmark.
-        figures: What stands at the top level of the file, one number or text a key.
+        figures: What stands at the top level of the file: a number, a text, or a mapping a key.
         details: Everything else; numpy arrays and numbers are welcome.
         folder: Where to write.
 
@@ -79,7 +79,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    print(f"{name}\n{table(('figure', 'value'), figures.items())}\n{path}", flush=True)
+    print(f"{name}\n{table(('figure', 'value'), _flat(figures))}\n{path}", flush=True)
     return path
 
 
@@ -100,6 +100,15 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _flat(figures: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Value]]:
+    """Rows of a nested mapping, keys joined by dots."""
+    for key, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def _text(value: object) -> str:

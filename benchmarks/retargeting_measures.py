@@ -1,0 +1,103 @@
+"""What is measured of a sequence of joint positions: limits, speed, jerk, lag, gaps, overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.retargeting_motions import RATE_HZ
+from rejshand_ros.geometry import Array
+from rejshand_ros.retargeting.capsules import pair_distances
+from rejshand_ros.retargeting.hand_parts import Pad
+from rejshand_ros.retargeting.robot_model import RobotModel
+
+_LONGEST_LAG_S = 0.4
+_OVERLAP_M = 1e-3
+
+
+def limit_violations(model: RobotModel, positions: Array) -> int:
+    """Joint positions (t, n) outside the URDF's limits, counted."""
+    robot = model.config
+    return int(((positions < robot.lower) | (positions > robot.upper)).sum())
+
+
+def velocity_ratio(model: RobotModel, positions: Array) -> float:
+    """Largest joint velocity over its limit."""
+    velocity = np.abs(np.diff(positions, axis=0)) * RATE_HZ
+    return float((velocity / model.config.velocity).max())
+
+
+def jerk(positions: Array) -> float:
+    """Root mean square of the joints' jerk, radians a second cubed."""
+    return float(np.sqrt(np.mean((np.diff(positions, 3, axis=0) * RATE_HZ**3) ** 2)))
+
+
+def fingertips(model: RobotModel, positions: Array) -> Array:
+    """Fingertips (t, f, 3) in the root link's frame, metres."""
+    links = model.config.fingertip_links
+    return np.array([[*model.link_positions(q, links).values()] for q in positions])
+
+
+def lag_s(human: Array, robot: Array) -> float:
+    """Delay of the human fingertips (t, f, 3) that correlates best with the robot's, seconds."""
+    times = np.arange(len(human)) / RATE_HZ
+    skip = round(_LONGEST_LAG_S * RATE_HZ)
+    flat_robot = _centred(robot.reshape(len(robot), -1)[skip:])
+    flat_human = human.reshape(len(human), -1)
+    delays = np.arange(0.0, _LONGEST_LAG_S, 0.0025)
+    scores = []
+    for delay in delays:
+        moved = np.stack([np.interp(times - delay, times, column) for column in flat_human.T], 1)
+        moved = _centred(moved[skip:])
+        scores.append(np.mean((moved * flat_robot).sum(0)))
+    return float(delays[int(np.argmax(scores))])
+
+
+def _centred(columns: Array) -> Array:
+    columns = columns - columns.mean(0)
+    return np.asarray(columns / (np.linalg.norm(columns, axis=0) + 1e-9))
+
+
+def pinch_gaps(model: RobotModel, positions: Array, fingers: Sequence[str]) -> Array:
+    """Gaps (t,) between the surfaces of thumb and named finger, beyond the margin, metres.
+
+    Args:
+        model: The robot.
+        positions: (t, n) radians.
+        fingers: The finger of each frame.
+    """
+    margin = model.config.collision.margin_m if model.config.collision else 0.0
+    thumb = model.config.fingers["thumb"].pad
+    gaps = []
+    for q, finger in zip(positions, fingers, strict=True):
+        pad = model.config.fingers[finger].pad
+        assert isinstance(thumb, Pad)
+        assert isinstance(pad, Pad)
+        poses = model.link_poses(q)
+        between = poses[thumb.link].apply(thumb.centre) - poses[pad.link].apply(pad.centre)
+        distance = float(np.linalg.norm(between)) - thumb.radius_m - pad.radius_m
+        gaps.append(max(distance - margin, 0.0))
+    return np.array(gaps)
+
+
+def overlaps(model: RobotModel, positions: Array) -> Array:
+    """Deepest overlap of two capsules in each frame (t,), metres; negative where all are apart."""
+    collision = model.config.collision
+    assert collision is not None
+    pairs = np.array(collision.pairs, np.int64)
+    radii = np.array([capsule.radius_m for capsule in collision.capsules])
+    distances = np.empty(len(pairs))
+    deepest = []
+    for q in positions:
+        poses = model.link_poses(q)
+        starts = np.array([poses[c.link].apply(c.start) for c in collision.capsules])
+        ends = np.array([poses[c.link].apply(c.end) for c in collision.capsules])
+        pair_distances(starts, ends, radii, pairs, distances)
+        deepest.append(-distances.min())
+    return np.array(deepest)
+
+
+def overlap_share(depths: Array) -> float:
+    """Share of frames in which two capsules overlap by more than a millimetre."""
+    return float((depths > _OVERLAP_M).mean())
