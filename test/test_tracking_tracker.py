@@ -30,6 +30,7 @@ class TrueHand:
     side: Side
     position: tuple[float, float, float]
     turn: tuple[float, float, float] = (1.6, 0.0, 0.0)
+    presence: float = 0.95
 
     @property
     def points(self) -> np.ndarray:
@@ -83,7 +84,11 @@ class World:
         linear = fit[1:3].T / np.sqrt(abs(np.linalg.det(fit[1:3])))
         points = np.column_stack([hand.points[:, :2] @ linear.T, hand.points[:, 2]])
         return CropEstimate(
-            found, points, np.repeat(points, 38, axis=0)[:778], 0.95, 0.97 if right else 0.03
+            found,
+            points,
+            np.repeat(points, 38, axis=0)[:778],
+            hand.presence,
+            0.97 if right else 0.03,
         )
 
 
@@ -243,6 +248,21 @@ def test_one_hand_is_never_two() -> None:
         assert len(answer) <= 1
 
 
+def test_a_real_hand_takes_the_place_of_a_doubtful_one() -> None:
+    world = World(RIGHT)
+    tracker = tracker_of(world, replace(RAW, sides=(Side.RIGHT,)))
+    run(tracker, world, 0, 5)
+    doubtful = replace(RIGHT, presence=0.6)
+    real = TrueHand(Side.RIGHT, (-0.15, 0.0, 0.6))
+    world.hands = (doubtful, real)
+    (seen,) = run(tracker, world, 5, 60)[-1]
+    assert np.abs(seen.keypoints_2d - real.pixels).max() < 8
+    # A good track is left alone, whatever else turns up.
+    world.hands = (RIGHT, real)
+    (seen,) = run(tracker, world, 65, 60)[-1]
+    assert np.abs(seen.keypoints_2d - real.pixels).max() < 8
+
+
 def test_an_empty_room_has_no_hands() -> None:
     world = World()
     assert run(tracker_of(world), world, 0, 5) == [()] * 5
@@ -333,7 +353,7 @@ def test_a_huge_image_is_handled() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"acquire_presence": 1.5}, {"keep_presence": 0.9}, {"hold_s": 0.0}, {"confirm_frames": 0},
+    [{"acquire_presence": 1.5}, {"keep_presence": 0.95}, {"hold_s": 0.0}, {"confirm_frames": 0},
      {"sides": ()}, {"hand_length_m": 1.8}],
 )  # fmt: skip
 def test_parameters_out_of_range_are_refused_by_name(wrong: dict[str, object]) -> None:

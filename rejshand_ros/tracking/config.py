@@ -18,7 +18,10 @@ class TrackingConfig:
 
     Attributes:
         sides: The hands to follow; a hand of another side is passed over.
-        acquire_presence: Probability of a hand in the crop from which a new hand is taken up.
+        acquire_presence: Probability of a hand in the crop from which a new hand is taken up; its
+            mirror image must reach nearly as much.
+        acquire_error: Distance between a new hand's metric points and its image points above
+            which it is not taken up, as a share of its extent.
         keep_presence: Probability below which a followed hand counts as not seen; lower than
             `acquire_presence`, so that a hand on the edge does not flicker.
         hold_s: How long a hand that is not seen is held at its last estimate before it is lost,
@@ -46,8 +49,9 @@ class TrackingConfig:
     """
 
     sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT)
-    acquire_presence: float = 0.6
-    keep_presence: float = 0.35
+    acquire_presence: float = 0.9
+    acquire_error: float = 0.08
+    keep_presence: float = 0.5
     hold_s: float = 0.3
     search_period_s: float = 0.4
     confirm_frames: int = 2
@@ -82,7 +86,14 @@ class TrackingConfig:
                 f"keep_presence {self.keep_presence} is above acquire_presence"
                 f" {self.acquire_presence}; it must not be"
             )
-        for name in ("hold_s", "search_period_s", "side_time_s", "crop_shrink_s", "smallest_px"):
+        for name in (
+            "hold_s",
+            "search_period_s",
+            "side_time_s",
+            "crop_shrink_s",
+            "smallest_px",
+            "acquire_error",
+        ):
             value = getattr(self, name)
             if not 0.0 < value < float("inf"):
                 raise ConfigError(f"{name} {value}; a positive number is needed")

@@ -28,6 +28,8 @@ ALONG_FINGER = np.array(
 """(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
 _WIDEST_PUSH = 1.25
 """The most by which a tight crop is widened at once."""
+_RECENT = 0.1
+"""Share of the newest image in what a track remembers of how well it was seen."""
 _LONGEST_PREDICTION_S = 0.15
 """A velocity says nothing about later than this."""
 _GROWTH_PER_S = 2.0
@@ -160,6 +162,7 @@ class Track:
             self._orientation_filter,
         )
         self._first_ns = first.stamp_ns
+        self._presence, self._error = first.presence, first.error
         self._velocity = np.zeros(2)
         self._region = HandRegion(config.crop_shrink_s, first.box, first.keypoints_2d)
         self.last = first
@@ -169,6 +172,12 @@ class Track:
     def is_confirmed(self) -> bool:
         """Whether it was seen often enough to be reported."""
         return self.seen_frames >= self._config.confirm_frames
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether of late it did not look like what would be taken up as a new hand."""
+        config = self._config
+        return self._presence < config.acquire_presence or self._error > config.acquire_error
 
     def next_box(self, stamp_ns: int) -> HandBox:
         """Where the hand should be at a time: its last box, moved on, widened while unseen."""
@@ -202,6 +211,8 @@ class Track:
             self._velocity *= min(1.0, fastest / max(speed, 1e-9))
         else:
             self._velocity = np.zeros(2)
+        self._presence += _RECENT * (seen.presence - self._presence)
+        self._error += _RECENT * (seen.error - self._error)
         self._region.update(seen.box, seen.keypoints_2d, period)
         self.state = TrackState.TRACKING
         self.last, self.hand = seen, hand

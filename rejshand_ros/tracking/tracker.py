@@ -190,7 +190,7 @@ class HandTracker:
             track = self._track_at(find)
             if track is not None:
                 self._check(track, find, image, stamp_ns, camera)
-            elif not all(self._is_followed(side) for side in self.config.sides):
+            elif not all(self._is_taken(side) for side in self.config.sides):
                 self._take_up(image, stamp_ns, camera, find)
 
     def _track_at(self, find: HandBox) -> Track | None:
@@ -224,9 +224,10 @@ class HandTracker:
         if seen.error < _BETTER * track.last.error:
             track.correct(seen, camera)
 
-    def _is_followed(self, side: Side) -> bool:
+    def _is_taken(self, side: Side) -> bool:
+        """Whether a side is followed so well that a further find cannot take its place."""
         track = self._tracks.get(side)
-        return track is not None and track.state is TrackState.TRACKING
+        return track is not None and track.state is TrackState.TRACKING and not track.is_weak
 
     def _take_up(
         self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera, find: HandBox
@@ -239,28 +240,39 @@ class HandTracker:
             right = 0.8 * right + (0.2 if find.side is Side.RIGHT else 0.0)
         side = Side.RIGHT if right >= 0.5 else Side.LEFT
         belief = max(right, 1.0 - right)
-        if side not in self.config.sides or self._is_followed(side):
+        if side not in self.config.sides or self._is_taken(side):
             # Only where the network is in two minds may it be the hand that is missing.
             if belief > 0.7 or side.other not in self.config.sides:
                 return
             side, belief = side.other, 0.5
+        if min(look[0].presence for look in looks) < 0.9 * self.config.acquire_presence:
+            return
         seen, fits = looks[side is Side.LEFT]
         for _ in range(_REFINEMENTS):
             if not fits or seen.presence < self.config.keep_presence:
                 return
             mirror = side is Side.LEFT
             ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.next_box], [mirror])
-        if not fits or seen.presence < self.config.acquire_presence or self._is_double(seen):
+        good = seen.presence >= self.config.acquire_presence
+        if not (fits and good and seen.error <= self.config.acquire_error):
             return
-        held = self._tracks.get(side)
+        if not self._is_double(seen):
+            self._begin(side, seen, camera, belief)
+
+    def _begin(self, side: Side, seen: Sighting, camera: PinholeCamera, belief: float) -> None:
+        """Follow a new hand, go on with one that is held, or replace one that was none."""
+        track = self._tracks.get(side)
         try:
-            if held is not None:
-                held.see(seen, camera)
-            else:
-                self._tracks[side] = Track(side, seen, camera, belief, self.config)
+            if track is not None and track.state is not TrackState.TRACKING:
+                track.see(seen, camera)
+                return
+            new = Track(side, seen, camera, belief, self.config)
         except InputError:
             # No place before the camera explains these keypoints: not a hand. Look on.
             return
+        if track is not None:
+            self._drop(track)
+        self._tracks[side] = new
 
     def _is_double(self, seen: Sighting) -> bool:
         """Whether this is a hand that is followed already."""

@@ -134,7 +134,7 @@ class DetectorFrames:
         rng = self._rng
         chosen = photograph.hands[rng.integers(len(photograph.hands))]
         side = float(np.exp(rng.uniform(np.log(18), np.log(130))))
-        turned = rng.random() < (0.25 if whole else 0.5)
+        turned = rng.random() < (0.35 if whole else 0.5)
         if whole and not hands and rng.random() < 0.8:
             # As the camera saw it: the photograph about fills the frame.
             fit = max(
