@@ -130,9 +130,9 @@ def _torture(
         yield "turning", *moved(np.asarray(turn, float))
         index += 1
     for share in _there_and_back(10, 10):
-        image = cv2.GaussianBlur(images[index], (0, 0), 0.1 + 7.0 * share)
+        blurred = cv2.GaussianBlur(images[index], (0, 0), 0.1 + 7.0 * share)
         hand = TrueHand(side, pixels[index], visible=share < 0.6)
-        yield "blur", np.asarray(image, np.uint8), (hand,)
+        yield "blur", np.asarray(blurred, np.uint8), (hand,)
         index += 1
     for share in _there_and_back(8, 12):
         image = np.asarray(images[index] * (1.0 - share), np.uint8)
