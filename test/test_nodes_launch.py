@@ -16,7 +16,7 @@ import yaml
 pytest.importorskip("rclpy", reason="needs rclpy")
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("teleop", "sim")
+FILES = ("teleop", "sim", "driver")
 
 
 def launch_file(name: str) -> ModuleType:
@@ -90,10 +90,26 @@ def test_the_robot_is_shown_where_asked_for() -> None:
     assert "camera" not in nodes
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["teleop", "sim"])
 def test_a_wrong_choice_is_refused_by_name(name: str) -> None:
     with pytest.raises(RuntimeError, match=r"hand.*allegro"):
         started(name, hand="claw")
+
+
+def test_a_real_hands_driver_takes_the_place_of_the_simulation() -> None:
+    nodes = started("driver", driver="shadow", side="both")
+    assert set(nodes) == {
+        "camera",
+        "hand_pose",
+        *(f"{side}/{name}" for side in ("right", "left") for name in ("retargeting", "command")),
+    }
+
+
+def test_an_unknown_driver_is_refused_by_name() -> None:
+    from rejshand_ros.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="allegro_v4"):
+        started("driver", driver="allegro_v9")
 
 
 def test_a_missing_parameter_file_is_named() -> None:
