@@ -27,6 +27,7 @@ from rejshand_ros.nodes.joint_conversions import (
     target_from_message,
     teleop_state_message,
 )
+from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
@@ -103,7 +104,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         )
         self._controller = TeleopController(limits, settings)
         self._said: tuple[TeleopPhase, str] | None = None
-        self._buttons: tuple[int, ...] = ()
+        self._buttons = Buttons()
         self._refused_targets = 0
         self._commands = self.advertise(HandCommand, "hand_command", qos.stream())
         self._outputs = self.advertise(COMMAND_FORMS[config.output], "joint_command", qos.stream())
@@ -170,12 +171,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         self._controller.on_measured(measured, self.now_ns())
 
     def _on_joy(self, message: Joy) -> None:
-        pressed = tuple(
-            index
-            for index, value in enumerate(message.buttons)
-            if value and index not in self._buttons
-        )
-        self._buttons = tuple(i for i, value in enumerate(message.buttons) if value)
+        pressed = self._buttons.pressed(message)
         now_ns = self.now_ns()
         if self.config.joy_stop_button in pressed:
             self._controller.emergency_stop(now_ns, "by joystick")

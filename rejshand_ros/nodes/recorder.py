@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensor_msgs.msg import Joy
+
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ConfigError, RecordingError
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
+from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
@@ -38,6 +41,14 @@ class RecorderConfig(NodeConfig):
     extra_topics: tuple[str, ...] = parameter((), "more to record, each as topic:package/msg/Name")
     preroll_s: float = parameter(
         1.0, "time before the start that belongs to an episode [s]", low=0.0, high=60.0
+    )
+    task: str = parameter("", "task of an episode whose start names none")
+    operator: str = parameter("", "operator of an episode whose start names none")
+    joy_record_button: int = parameter(
+        -1, "button that starts an episode, and ends it as a success; -1: none", low=-1, high=64
+    )
+    joy_discard_button: int = parameter(
+        -1, "button that throws the episode away; -1: none", low=-1, high=64
     )
     repair: bool = parameter(True, "complete unfinished episodes in the folder at the start")
     flush_period_s: float = parameter(
@@ -82,6 +93,10 @@ class RecorderNode(ChainNode[RecorderConfig]):
                 profile,
                 raw=True,
             )
+        self._buttons = Buttons()
+        # A queue: a press and its release must both be seen, however close together.
+        joy_profile = qos.recording(reliable=False, transient=False)
+        self.listen(Joy, "joy", self._on_joy, joy_profile)
         self.serve(StartEpisode, "start_episode", self._on_start)
         self.serve(StopEpisode, "stop_episode", self._on_stop)
         self.every(config.flush_period_s, self._session.flush)
@@ -89,13 +104,12 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def activate(self) -> None:
         """Begin the episode that a parameter names."""
         if self.config.episode:
-            self._session.start(EpisodeCard(self.config.episode), time.time_ns())
+            self._begin(self.config.episode)
 
     def deactivate(self) -> None:
         """Complete the episode being recorded."""
         if self._session.recording:
-            folder = self._session.stop(drops={"all": self.monitor.dropped})
-            self.get_logger().info(f"episode {folder} complete")
+            self._complete(None)
 
     def diagnostics(self) -> dict[str, str]:
         """Whether an episode is being written, and how much is in it."""
@@ -128,14 +142,45 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
         return keep
 
+    def _begin(self, name: str, task: str = "", operator: str = "") -> Path:
+        card = EpisodeCard(
+            name, task=task or self.config.task, operator=operator or self.config.operator
+        )
+        folder = self._session.start(card, time.time_ns())
+        self.get_logger().info(f"recording episode {folder}")
+        return folder
+
+    def _complete(self, success: bool | None) -> Path:
+        folder = self._session.stop(success, drops={"all": self.monitor.dropped})
+        self.get_logger().info(f"episode {folder} complete")
+        return folder
+
+    def _discard(self) -> Path:
+        folder = self._session.discard()
+        self.get_logger().info(f"episode {folder} thrown away")
+        return folder
+
+    def _on_joy(self, message: Joy) -> None:
+        pressed = self._buttons.pressed(message)
+        try:
+            if self.config.joy_discard_button in pressed and self._session.recording:
+                self._discard()
+            elif self.config.joy_record_button in pressed:
+                if self._session.recording:
+                    self._complete(True)
+                else:
+                    self._begin("")
+        except RecordingError as error:
+            # Nobody waits for an answer to a button; the next press may find more disk.
+            self.get_logger().error(str(error))
+
     def _on_start(
         self, request: StartEpisode.Request, response: StartEpisode.Response
     ) -> StartEpisode.Response:
-        card = EpisodeCard(request.name, task=request.task, operator=request.operator_name)
         try:
             if not self.active:
                 raise RecordingError("the recorder is not active")
-            response.path = str(self._session.start(card, time.time_ns()))
+            response.path = str(self._begin(request.name, request.task, request.operator_name))
             response.success, response.message = True, "recording"
         except RecordingError as error:
             response.success, response.message = False, str(error)
@@ -145,11 +190,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
         self, request: StopEpisode.Request, response: StopEpisode.Response
     ) -> StopEpisode.Response:
         try:
-            folder = (
-                self._session.discard()
-                if request.discard
-                else self._session.stop(success=bool(request.task_success))
-            )
+            folder = self._discard() if request.discard else self._complete(request.task_success)
             response.success, response.path = True, str(folder)
             response.message = "thrown away" if request.discard else "complete"
         except RecordingError as error:

@@ -1,0 +1,70 @@
+"""The recorder as a node: buttons, cards, latched topics, and errors that leave it running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ros_graph import ros_graph
+from sensor_msgs.msg import Joy, JointState
+
+from rejshand_msgs.srv import StartEpisode, StopEpisode
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.joystick import Buttons
+from rejshand_ros.nodes.recorder import RecorderNode
+from rejshand_ros.recording.episode import EpisodeCard, read_card
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def graph():
+    with ros_graph() as graph:
+        yield graph
+
+
+def start(graph, name: str = "", **facts: str):
+    return graph.call(StartEpisode, "start_episode", StartEpisode.Request(name=name, **facts))
+
+
+def stop(graph, **how: bool):
+    return graph.call(StopEpisode, "stop_episode", StopEpisode.Request(**how))
+
+
+def cards(folder: Path) -> list[EpisodeCard]:
+    return [read_card(path.parent) for path in sorted(folder.glob("*/episode.json"))]
+
+
+def test_a_held_button_counts_once() -> None:
+    buttons = Buttons()
+    presses = [buttons.pressed(Joy(buttons=state)) for state in ([0, 1], [0, 1], [0, 0], [1, 1])]
+    assert presses == [{1}, set(), set(), {0, 1}]
+
+
+def test_buttons_start_end_and_discard_episodes(graph, tmp_path: Path) -> None:
+    node = graph.add(
+        RecorderNode,
+        folder=str(tmp_path),
+        task="pinch",
+        operator="ada",
+        joy_record_button=0,
+        joy_discard_button=1,
+    )
+    joy = graph.publisher(Joy, "joy", qos.stream())
+
+    def press(button: int, recording: bool) -> None:
+        joy.publish(Joy(buttons=[int(index == button) for index in range(2)]))
+        joy.publish(Joy(buttons=[0, 0]))
+        graph.until(lambda: (node.diagnostics()["recording"] == "true") is recording)
+
+    press(0, recording=True)
+    press(0, recording=False)
+    (card,) = cards(tmp_path)
+    assert (card.state, card.success, card.task, card.operator) == (
+        "complete", True, "pinch", "ada",
+    )  # fmt: skip
+    press(0, recording=True)
+    assert len(cards(tmp_path)) == 2
+    press(1, recording=False)
+    assert cards(tmp_path) == [card]
+    press(1, recording=False)
