@@ -49,8 +49,9 @@ def like_for_like(peer: Peer, hand: str, objective: str, motion: Array) -> dict[
         frame="given",
         limit_rates=False,
         collision=False,
-        smoothing_s=0.0,
-        solver=SolverConfig(step_weight=STEP_WEIGHT),
+        settling_s=0.0,
+        # The other has no cap on time, and a busy machine must not decide the objective.
+        solver=SolverConfig(step_weight=STEP_WEIGHT, most_time_s=1.0, value_tolerance=1e-9),
     )
     model = RobotModel(robot)
     asked: VectorObjective = (
@@ -153,9 +154,7 @@ def script_of(robot: RobotHandConfig) -> tuple[Array, list[str]]:
     return scripted_pinches(tuple(finger for finger in robot.fingers if finger != "thumb"))
 
 
-def everything_on(
-    peer: Peer, hand: str, objective: str
-) -> tuple[dict[str, float], dict[str, Any]]:
+def everything_on(peer: Peer, hand: str, objective: str) -> tuple[dict[str, float], dict[str, Any]]:
     """As a node runs it, against the other as it is shipped."""
     robot = load_robot_hand(hand, Side.RIGHT)
     ours = Retargeter(robot, RetargeterConfig(objective=objective))

@@ -40,18 +40,24 @@ def fingertips(model: RobotModel, positions: Array) -> Array:
 
 
 def lag_s(human: Array, robot: Array) -> float:
-    """Delay of the human fingertips (t, f, 3) that correlates best with the robot's, seconds."""
-    times = np.arange(len(human)) / RATE_HZ
-    skip = round(_LONGEST_LAG_S * RATE_HZ)
-    flat_robot = _centred(robot.reshape(len(robot), -1)[skip:])
-    flat_human = human.reshape(len(human), -1)
-    delays = np.arange(0.0, _LONGEST_LAG_S, 0.0025)
-    scores = []
-    for delay in delays:
-        moved = np.stack([np.interp(times - delay, times, column) for column in flat_human.T], 1)
-        moved = _centred(moved[skip:])
-        scores.append(np.mean((moved * flat_robot).sum(0)))
-    return float(delays[int(np.argmax(scores))])
+    """Delay of the human fingertips (t, f, 3) that correlates best with the robot's, seconds.
+
+    Correlations at whole frames, and the top of the parabola through the best three: a delay
+    between frames would need the human's motion between frames.
+    """
+    most = round(_LONGEST_LAG_S * RATE_HZ)
+    count = len(human) - most
+    late = _centred(robot.reshape(len(robot), -1)[most:])
+    flat = human.reshape(len(human), -1)
+    scores = np.array(
+        [
+            np.mean((_centred(flat[most - lag : most - lag + count]) * late).sum(0))
+            for lag in range(most + 1)
+        ]
+    )
+    best = int(np.clip(np.argmax(scores), 1, most - 1))
+    before, top, after = scores[best - 1 : best + 2]
+    return float((best + 0.5 * (before - after) / (before - 2 * top + after)) / RATE_HZ)
 
 
 def _centred(columns: Array) -> Array:

@@ -56,9 +56,7 @@ def value(model: RobotModel, objective: VectorObjective, positions: Array) -> fl
     """The robust part of an objective at joint positions (n,): by pinocchio, in plain numpy."""
     poses = model.link_poses(positions)
     terms = objective.terms
-    places = np.array(
-        [poses[link].apply(local) for link, local in objective.points]
-    )
+    places = np.array([poses[link].apply(local) for link, local in objective.points])
     errors = np.linalg.norm(places[terms.end] - places[terms.start] - terms.target, axis=1)
     huber = terms.huber
     rho = np.where(errors < huber, 0.5 * errors**2 / huber, errors - 0.5 * huber)

@@ -193,7 +193,8 @@ def test_an_open_hand_opens_and_a_fist_closes_the_robot() -> None:
         base, *rest = finger_keypoints(finger)
         for index in rest:
             curled[index] = curled[base] + [0.03, 0, -0.01]
-    solver = retargeter("allegro", Side.RIGHT, RetargeterConfig(limit_rates=False, solver=PATIENT))
+    config = RetargeterConfig(limit_rates=False, settling_s=0.0, solver=PATIENT)
+    solver = retargeter("allegro", Side.RIGHT, config)
     heights = []
     for keypoints in (template, curled):
         result = solver.retarget(keypoints, Side.RIGHT, PERIOD_NS * (1 + len(heights)))

@@ -105,6 +105,8 @@ class ObjectiveConfig:
         kind: One of `OBJECTIVES`.
         scale: Robot metres for a human metre.
         huber_m: Beyond this error a term grows linearly only, metres.
+        settling_s: Time constant with which joint targets follow its solution, seconds; they lag
+            by twice as much.
         terms: Its vectors.
         pinch: For kind ``"pinch"``.
     """
@@ -112,6 +114,7 @@ class ObjectiveConfig:
     kind: str
     scale: float
     huber_m: float
+    settling_s: float
     terms: tuple[Term, ...]
     pinch: PinchConfig | None
 
@@ -206,6 +209,7 @@ def read_objective(fields: Fields, kind: str, urdf: UrdfFacts) -> ObjectiveConfi
             kind=kind,
             scale=fields.number("scale", above=0, most=10),
             huber_m=fields.number("huber_m", 0.02, above=0, most=1),
+            settling_s=fields.number("settling_s", 0.03, least=0, most=1),
             terms=tuple(_read_term(term, kind, urdf) for term in fields.sections("terms")),
             pinch=_read_pinch(fields.section("pinch")) if kind == "pinch" else None,
         )

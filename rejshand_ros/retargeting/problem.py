@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -27,6 +27,19 @@ from rejshand_ros.retargeting.terms import (
 
 _CHUNK = 8
 _SET_IN_EARLY_M = 0.0005
+_APPROACH_ITERATIONS = 20
+_NO_TERMS = Terms(
+    start=np.zeros(0, np.int64),
+    end=np.zeros(0, np.int64),
+    target=np.zeros((0, 3)),
+    weight=np.zeros(0),
+    huber=np.zeros(0),
+    pad_start=np.zeros(0, np.int64),
+    pad_end=np.zeros(0, np.int64),
+    pad_distance=np.zeros(0),
+    pad_weight=np.zeros(0),
+    pad_huber=np.zeros(0),
+)
 _RETREAT_HALVINGS = 6
 
 
@@ -134,6 +147,13 @@ class SolverProblem:
             rest=model.variables(model.config.rest),
             rest_weight=np.full(len(model.variable_names), config.rest_weight),
         )
+        self._wish = Priors(
+            last=self.priors.last.copy(),
+            last_weight=np.ones(len(model.variable_names)),
+            rest=self.priors.rest,
+            rest_weight=np.zeros(len(model.variable_names)),
+        )
+        self._no_errors = np.zeros(len(self._tip_terms))
         self._scratch = new_scratch(self.tree)
 
     @property
@@ -200,21 +220,50 @@ class SolverProblem:
         if state == STUCK:
             outcome = SolveOutcome.ITERATION_CAP
             reason = "no step lowers the objective further"
-        errors = np.empty(len(self._tip_terms))
-        overlap, pair = self._overlap(x, errors)
         if not np.isfinite(value):
             outcome, reason = SolveOutcome.INFEASIBLE, "the objective is not finite"
-        elif overlap > config.most_overlap_m:
-            first, second = (self._capsule_names[i] for i in self.capsules.pair[pair])
-            outcome = SolveOutcome.INFEASIBLE
-            share = self._retreat(last, x, errors)
-            reason = (
-                f"{first} and {second} would overlap by {1e3 * overlap:.1f} mm: "
-                f"moved {100 * share:.0f} % of the way"
-            )
-        return SolveReport(x, outcome, reason, spent, value, errors)
+        return self._inspected(SolveReport(x, outcome, reason, spent, value, self._no_errors))
 
-    def _retreat(self, last: Array, x: Array, errors: Array) -> float:
+    def approach(
+        self, last: Array, wanted: Array, lower: Array, upper: Array, report: SolveReport
+    ) -> SolveReport:
+        """The variables nearest to those wanted that are within bounds and free of collision.
+
+        Args:
+            last: (v,) the last step's variables.
+            wanted: (v,) variables.
+            lower: (v,) bounds of this step.
+            upper: (v,) bounds of this step.
+            report: Of the solve that the wanted variables lead to; its account is kept.
+        """
+        x = np.clip(wanted, lower, upper)
+        iterations = 0
+        if len(self.capsules.pair):
+            self._wish.last[:] = wanted
+            _, iterations, _ = solve(
+                self.tree,
+                _NO_TERMS,
+                self.capsules,
+                self._wish,
+                self._scratch,
+                lower,
+                upper,
+                x,
+                np.array([1e-6]),
+                _APPROACH_ITERATIONS,
+                self._config.gradient_tolerance,
+                self._config.value_tolerance,
+            )
+        report = replace(report, variables=x, iterations=report.iterations + iterations)
+        found = self._inspected(report)
+        if found.outcome is not SolveOutcome.INFEASIBLE or not np.isfinite(report.value):
+            return found
+        share = self._retreat(last, x)
+        found = replace(self._inspected(report), outcome=SolveOutcome.INFEASIBLE)
+        reason = f"{found.reason or 'capsules would overlap'}: moved {100 * share:.0f} % of the way"
+        return replace(found, reason=reason)
+
+    def _retreat(self, last: Array, x: Array) -> float:
         """Move x back towards the last variables, as far as keeps the capsules apart.
 
         A hand in full motion can be bound by its acceleration limits to run into itself. Stopping
@@ -225,16 +274,14 @@ class SolverProblem:
             The share 0..1 of the way that is left; 0 also where the last pose itself overlaps.
         """
         goal = x.copy()
-        kept = 0.0
-        span = 1.0
+        kept, span = 0.0, 1.0
+        errors = np.empty(len(self._tip_terms))
         for _ in range(_RETREAT_HALVINGS):
             span /= 2
             x[:] = last + (kept + span) * (goal - last)
-            overlap, _ = self._overlap(x, errors)
-            if overlap <= self._config.most_overlap_m:
+            if self._overlap(x, errors)[0] <= self._config.most_overlap_m:
                 kept += span
         x[:] = last + kept * (goal - last)
-        self._overlap(x, errors)
         return kept
 
     def _overlap(self, x: Array, errors: Array) -> tuple[float, int]:
@@ -249,6 +296,22 @@ class SolverProblem:
             errors,
         )
         return found
+
+    def _inspected(self, report: SolveReport) -> SolveReport:
+        """The report with fingertip errors, infeasible where capsules overlap."""
+        errors = np.empty(len(self._tip_terms))
+        overlap, pair = self._overlap(report.variables, errors)
+        outcome, reason = report.outcome, report.reason
+        if overlap > self._config.most_overlap_m:
+            first, second = (self._capsule_names[i] for i in self.capsules.pair[pair])
+            outcome = SolveOutcome.INFEASIBLE
+            reason = f"{first} and {second} overlap by {1e3 * overlap:.1f} mm within the limits"
+        elif outcome is SolveOutcome.INFEASIBLE and np.isfinite(report.value):
+            # The way there is free, even if the goal itself is not.
+            outcome, reason = SolveOutcome.CONVERGED, ""
+        return SolveReport(
+            report.variables, outcome, reason, report.iterations, report.value, errors
+        )
 
 
 @njit(cache=True)

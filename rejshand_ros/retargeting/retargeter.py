@@ -19,7 +19,7 @@ from rejshand_ros.retargeting.problem import SolverConfig, SolveReport, SolverPr
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
-from rejshand_ros.retargeting.smoothing import Smoother
+from rejshand_ros.retargeting.smoothing import follow
 
 FRAMES = ("fit", "given")
 _NANO = 1e-9
@@ -37,8 +37,8 @@ class RetargeterConfig:
             already in it.
         limit_rates: Keep within velocity and acceleration limits.
         collision: Keep the hand's capsules apart.
-        smoothing_s: Time constant of each of two low-passes on the keypoints in the operator
-            frame, seconds; they lag by twice as much. 0 for none.
+        settling_s: Time constant with which the target follows the solution, seconds; it lags
+            by twice as much. 0 for none; None for the one in the objective's YAML.
         longest_period_s: A longer gap between frames ends the motion: the next target starts
             from rest, and steps are limited as for this period.
         first_period_s: Period taken for the first frame, seconds.
@@ -51,7 +51,7 @@ class RetargeterConfig:
     frame: str = "fit"
     limit_rates: bool = True
     collision: bool = True
-    smoothing_s: float = 0.02
+    settling_s: float | None = None
     longest_period_s: float = 0.2
     first_period_s: float = 1 / 30
     shortest_palm_m: float = 0.03
@@ -64,8 +64,8 @@ class RetargeterConfig:
         for name in ("longest_period_s", "first_period_s", "shortest_palm_m", "longest_palm_m"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} {getattr(self, name)} must be finite and above zero")
-        if not 0 <= self.smoothing_s < 1:
-            raise ConfigError(f"smoothing_s {self.smoothing_s}; valid: 0 to 1")
+        if self.settling_s is not None and not 0 <= self.settling_s < 1:
+            raise ConfigError(f"settling_s {self.settling_s}; valid: 0 to 1")
         if self.shortest_palm_m >= self.longest_palm_m:
             raise ConfigError("shortest_palm_m must be less than longest_palm_m")
 
@@ -109,7 +109,11 @@ class Retargeter:
             collision=self.config.collision and robot_hand.collision is not None,
         )
         self._frame = OperatorFrame(robot_hand.side)
-        self._smoother = Smoother(self.config.smoothing_s)
+        self._settling_s = (
+            robot_hand.objective(self.config.objective).settling_s
+            if self.config.settling_s is None
+            else self.config.settling_s
+        )
         self._velocity = self.model.variable_rates(robot_hand.velocity) * _RATE_SHARE
         self._acceleration = self.model.variable_rates(robot_hand.acceleration) * _RATE_SHARE
         size = len(self.model.variable_names)
@@ -130,12 +134,12 @@ class Retargeter:
         given = self.robot_hand.rest if positions is None else positions
         variables = self.model.variables(self.model.check_positions(np.asarray(given, float)))
         self._last = np.clip(variables, self.model.lower, self.model.upper)
+        self._goal = self._last
         self._rate = np.zeros_like(self._last)
         self._stamp_ns: int | None = None
         self._positions = self.model.positions(self._last)
         self._errors = dict.fromkeys(self.problem.fingers, 0.0)
         self._frame.reset()
-        self._smoother.reset()
         self.objective.reset()
 
     def calibrate(self, calibration: Calibration | None) -> None:
@@ -162,23 +166,30 @@ class Retargeter:
         except InputError as error:
             return self._rejected(str(error), begin)
         self.objective.update(points, period_s)
-        if self.config.limit_rates and self._stamp_ns is not None:
-            step_bounds(
-                self._last,
-                self._rate,
-                period_s,
-                self.model.lower,
-                self.model.upper,
-                self._velocity,
-                self._acceleration,
-                self._low,
-                self._high,
-            )
-            report = self.problem.solve(self._last, self._last, self._low, self._high)
-            active = (report.variables <= self._low) | (report.variables >= self._high)
+        model = self.model
+        report = self.problem.solve(self._goal, self._goal, model.lower, model.upper)
+        low, high = model.lower, model.upper
+        if self._stamp_ns is not None and np.isfinite(report.variables).all():
+            self._goal = report.variables
+            if self.config.limit_rates:
+                low, high = self._low, self._high
+                step_bounds(
+                    self._last,
+                    self._rate,
+                    period_s,
+                    model.lower,
+                    model.upper,
+                    self._velocity,
+                    self._acceleration,
+                    low,
+                    high,
+                )
+            if self.config.limit_rates or self._settling_s > 0:
+                wanted = follow(self._last, self._rate, self._goal, period_s, self._settling_s)
+                report = self.problem.approach(self._last, wanted, low, high, report)
         else:
-            report = self.problem.solve(self._last, self._last, self.model.lower, self.model.upper)
-            active = (report.variables <= self.model.lower) | (report.variables >= self.model.upper)
+            self._goal = report.variables
+        active = (report.variables <= low) | (report.variables >= high)
         return self._advance(report, active, period_s, stamp_ns, begin)
 
     def robot_fingertips(self, positions: ArrayLike) -> dict[str, Array]:
@@ -225,10 +236,9 @@ class Retargeter:
             self._rate[:] = 0.0
             self.objective.reset()
             self._frame.reset()
-            self._smoother.reset()
         if self.config.frame == "fit":
             points = self._frame.update(points, period_s)
-        return self._smoother(points, period_s), period_s
+        return points, period_s
 
     def _advance(
         self,

@@ -1,4 +1,4 @@
-"""Smoothing of keypoints by time, not by frame."""
+"""Smooth following in joint space, by time and not by frame."""
 
 from __future__ import annotations
 
@@ -7,41 +7,24 @@ import numpy as np
 from rejshand_ros.geometry import Array
 
 
-class Smoother:
-    """Two first-order low-passes in a row, each with the same time constant.
+def follow(last: Array, rate: Array, goal: Array, period_s: float, settling_s: float) -> Array:
+    """One step of a critically damped spring that pulls towards a goal.
 
-    Two poles hold noise down as well as one pole of more than twice the lag, and pass no kink: a
-    step at the input leaves the output's velocity continuous. The gain follows from the time
-    between frames, so that uneven stamps change nothing in the filter's meaning.
+    Exact for a goal that stands still over the step: with e = last - goal and w = 1 / settling,
+    next = goal + (e + (rate + w e) t) exp(-w t). It lags a moving goal by twice the settling
+    time, passes a jump of the goal as a smooth move, and holds noise down as well as the usual
+    one-pole filter of nearly twice the lag. State is the robot's own position and rate, so that
+    limits met on the way leave nothing behind to catch up.
+
+    Args:
+        last: (v,) the last variables.
+        rate: (v,) their rate of change, a second.
+        goal: (v,) where the spring pulls.
+        period_s: Seconds from the last variables to the next.
+        settling_s: Time constant, seconds; 0 goes to the goal at once.
     """
-
-    def __init__(self, time_constant_s: float) -> None:
-        """Start without a value.
-
-        Args:
-            time_constant_s: Of each pole, seconds; the lag is twice as long. 0 smooths nothing.
-        """
-        self._time_constant_s = time_constant_s
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything: the next value passes as it is."""
-        self._first: Array | None = None
-        self._second: Array | None = None
-
-    def __call__(self, value: Array, period_s: float) -> Array:
-        """Take in a value of any shape.
-
-        Args:
-            value: The newest value.
-            period_s: Time since the one before, seconds.
-        """
-        if self._time_constant_s <= 0.0:
-            return value
-        if self._first is None or self._second is None:
-            self._first, self._second = value.copy(), value.copy()
-            return value
-        gain = 1.0 - np.exp(-period_s / self._time_constant_s)
-        self._first = self._first + gain * (value - self._first)
-        self._second = self._second + gain * (self._first - self._second)
-        return self._second
+    if settling_s <= 0.0:
+        return goal
+    error = last - goal
+    decay = np.exp(-period_s / settling_s)
+    return np.asarray(goal + (error + (rate + error / settling_s) * period_s) * decay)
