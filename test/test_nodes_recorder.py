@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from ros_graph import ros_graph
-from sensor_msgs.msg import Joy, JointState
+from sensor_msgs.msg import Joy
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
+from rejshand_ros.errors import RecordingError
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.recording.episode import EpisodeCard, read_card
+from rejshand_ros.resources import resource_path
 
 pytestmark = pytest.mark.ros
 
@@ -68,3 +71,31 @@ def test_buttons_start_end_and_discard_episodes(graph, tmp_path: Path) -> None:
     press(1, recording=False)
     assert cards(tmp_path) == [card]
     press(1, recording=False)
+
+
+def test_a_card_tells_what_the_episode_was_made_with(graph, tmp_path: Path) -> None:
+    calibration = tmp_path / "camera.yaml"
+    calibration.write_text("a calibration")
+    folder = tmp_path / "episodes"
+    node = graph.add(
+        RecorderNode, folder=str(folder), hand="shadow", side="both", calibration=str(calibration)
+    )
+    node.monitor.drop(5, "/right/joint_states")
+    assert start(graph, "take", task="pinch", operator_name="ada").success
+    node.monitor.drop(2, "/right/joint_states")
+    node.monitor.drop(1, "/hands")
+    assert stop(graph, task_success=False).success
+    (card,) = cards(folder)
+    assert (card.task, card.operator, card.success) == ("pinch", "ada", False)
+    assert card.drops == {"/right/joint_states": 2, "/hands": 1}
+    assert {"python", "rejshand_ros", "openvino", "mujoco"} <= card.versions.keys()
+    hand = resource_path("config/hands/shadow_left.yaml").read_bytes()
+    assert card.hashes["hand/shadow_left.yaml"] == hashlib.sha256(hand).hexdigest()
+    assert card.hashes["calibration/camera.yaml"] == hashlib.sha256(b"a calibration").hexdigest()
+    assert {"hand/shadow_right.yaml", "weights/default.bin"} <= card.hashes.keys()
+
+
+def test_a_calibration_that_is_not_there_is_named(graph, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.yaml")
+    with pytest.raises(RecordingError, match=r"calibration/none\.yaml .*No such file"):
+        graph.add(RecorderNode, folder=str(tmp_path), calibration=missing)

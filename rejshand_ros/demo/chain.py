@@ -78,6 +78,9 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
             "side": config.side,
             "transport": config.transport,
             "repair": False,
+            "hand": config.hand,
+            "weights": config.weights,
+            "calibration": config.camera_info_url,
         }
         specs.append(ProcessSpec(RECORDER, f"{_NODES}.recorder", recorder))
     for side in SIDES[config.side]:

@@ -175,11 +175,11 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
                 gap = number - last.get(topic, number) - 1
                 last[topic] = number
                 if 0 < gap < 10_000:
-                    self.monitor.drop(gap)
+                    self.monitor.drop(gap, topic)
             self._guarded(callback, message)
 
         def lost(event: Any) -> None:
-            self.monitor.drop(event.total_count_change)
+            self.monitor.drop(event.total_count_change, topic)
 
         subscription = self.create_subscription(
             kind,

@@ -16,12 +16,14 @@ class Monitor:
         dropped: Messages skipped for newer ones, or lost, since the start.
         refused: Malformed or unusable messages since the start.
         last_refusal: Why the latest of them was refused.
+        dropped_by_topic: The dropped ones whose topic is known, by topic.
     """
 
     handled: int = 0
     dropped: int = 0
     refused: int = 0
     last_refusal: str = ""
+    dropped_by_topic: dict[str, int] = field(default_factory=dict)
     _ages_s: list[float] = field(default_factory=list)
     _handled_before: int = 0
     _dropped_before: int = 0
@@ -34,9 +36,11 @@ class Monitor:
         if age_ns is not None:
             self._ages_s.append(age_ns * 1e-9)
 
-    def drop(self, count: int) -> None:
-        """Count messages that were skipped or lost."""
+    def drop(self, count: int, topic: str = "") -> None:
+        """Count messages that were skipped or lost, of a topic where it is known."""
         self.dropped += count
+        if topic:
+            self.dropped_by_topic[topic] = self.dropped_by_topic.get(topic, 0) + count
 
     def refuse(self, reason: str) -> None:
         """Count a message that could not be used."""

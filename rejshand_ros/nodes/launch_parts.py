@@ -114,6 +114,9 @@ def recorder(values: Values) -> list[LaunchDescriptionEntity]:
         "transport": values.text("image_transport"),
         "command_type": forms[values.text("command_form")],
         "reliable_images": values.text("camera") != "none",
+        "hand": values.text("hand"),
+        "weights": values.text("weights"),
+        "calibration": values.text("camera_info_url"),
     }
     return [_node(values, "recorder", parameters, remappings=_image_remappings(values))]
 

@@ -11,16 +11,20 @@ from sensor_msgs.msg import Joy
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ConfigError, RecordingError
+from rejshand_ros.inference.load import weights_file
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
+from rejshand_ros.nodes.calibration_file import calibration_path
 from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.recording.provenance import file_hashes, software_versions
 from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic
+from rejshand_ros.resources import resource_path
 
 _STILL_WRITTEN_S = 10.0
 """An episode that grew within this time may be another recorder's."""
@@ -41,6 +45,11 @@ class RecorderConfig(NodeConfig):
     extra_topics: tuple[str, ...] = parameter((), "more to record, each as topic:package/msg/Name")
     preroll_s: float = parameter(
         1.0, "time before the start that belongs to an episode [s]", low=0.0, high=60.0
+    )
+    hand: str = parameter("allegro", "robot hand, whose configuration's hash the card tells")
+    weights: str = parameter("default", "weights, whose hash the card tells; empty: none")
+    calibration: str = parameter(
+        "", "calibration, whose hash the card tells, as camera_info_url; empty: none"
     )
     task: str = parameter("", "task of an episode whose start names none")
     operator: str = parameter("", "operator of an episode whose start names none")
@@ -68,6 +77,9 @@ class RecorderNode(ChainNode[RecorderConfig]):
         config = self.config
         if config.repair:
             self._repair(Path(config.folder).expanduser())
+        self._versions = software_versions()
+        self._hashes = file_hashes(self._shaping_files())
+        self._dropped_before: dict[str, int] = {}
         wanted = chain_topics(
             SIDES[config.side],
             transport=config.transport,
@@ -142,18 +154,46 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
         return keep
 
+    def _shaping_files(self) -> dict[str, Path]:
+        """The files that decide what the chain makes of an image."""
+        config = self.config
+        files = {}
+        for side in SIDES[config.side]:
+            own = config.hand.endswith((".yaml", ".yml"))
+            name = config.hand if own else f"config/hands/{config.hand}_{side.value}.yaml"
+            files[f"hand/{Path(name).name}"] = Path(name) if own else resource_path(name)
+        if config.weights:
+            card = weights_file(config.weights, ".json")
+            both = (card.with_suffix(suffix) for suffix in (".bin", ".safetensors"))
+            files |= {f"weights/{path.name}": path for path in both if path.is_file()}
+        if config.calibration:
+            calibration = calibration_path(config.calibration)
+            files[f"calibration/{calibration.name}"] = calibration
+        return files
+
     def _begin(self, name: str, task: str = "", operator: str = "") -> Path:
         card = EpisodeCard(
-            name, task=task or self.config.task, operator=operator or self.config.operator
+            name,
+            task=task or self.config.task,
+            operator=operator or self.config.operator,
+            versions=self._versions,
+            hashes=self._hashes,
         )
+        self._dropped_before = dict(self.monitor.dropped_by_topic)
         folder = self._session.start(card, time.time_ns())
         self.get_logger().info(f"recording episode {folder}")
         return folder
 
     def _complete(self, success: bool | None) -> Path:
-        folder = self._session.stop(success, drops={"all": self.monitor.dropped})
+        folder = self._session.stop(success, self._drops())
         self.get_logger().info(f"episode {folder} complete")
         return folder
+
+    def _drops(self) -> dict[str, int]:
+        """What the middleware lost since the episode's start, by topic."""
+        counts = self.monitor.dropped_by_topic
+        drops = {topic: n - self._dropped_before.get(topic, 0) for topic, n in counts.items()}
+        return {topic: count for topic, count in drops.items() if count}
 
     def _discard(self) -> Path:
         folder = self._session.discard()

@@ -1,0 +1,44 @@
+"""What an episode was made with: versions of the software, hashes of the files that shaped it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rejshand_ros import __version__
+from rejshand_ros.errors import RecordingError
+
+_PACKAGES = ("numpy", "openvino", "torch", "mujoco", "pin", "opencv-python-headless", "rosbags")
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of Python, of this package and of the libraries that are installed."""
+    found = {"python": platform.python_version(), "rejshand_ros": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue  # A robot's computer needs neither torch nor a simulator.
+    return found
+
+
+def file_hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of each file, in hexadecimal.
+
+    Args:
+        files: What each is called in the card -> where it lies.
+
+    Raises:
+        RecordingError: One cannot be read.
+    """
+    hashes = {}
+    for name, path in files.items():
+        try:
+            with path.open("rb") as stream:
+                hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise RecordingError(f"{name} {path} cannot be hashed: {error.strerror}") from error
+    return hashes
