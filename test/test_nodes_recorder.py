@@ -12,10 +12,14 @@ from sensor_msgs.msg import Joy
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.command import CommandNode
+from rejshand_ros.nodes.hand_pose import HandPoseNode
 from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.recording.episode import EpisodeCard, read_card
+from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.resources import resource_path
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 pytestmark = pytest.mark.ros
 
@@ -99,3 +103,29 @@ def test_a_calibration_that_is_not_there_is_named(graph, tmp_path: Path) -> None
     missing = str(tmp_path / "none.yaml")
     with pytest.raises(RecordingError, match=r"calibration/none\.yaml .*No such file"):
         graph.add(RecorderNode, folder=str(tmp_path), calibration=missing)
+
+
+class BlindHandPose(HandPoseNode):
+    """Needs no network where no image comes."""
+
+    def build_tracker(self):
+        return None, "none"
+
+
+def test_what_was_latched_before_the_recorder_is_in_the_episode(graph, tmp_path: Path) -> None:
+    graph.add(CommandNode, namespace="right", hand="allegro")
+    graph.add(BlindHandPose, side="right")
+    node = graph.add(RecorderNode, start=False, folder=str(tmp_path))
+    node.transition(node.trigger_configure)
+    # They arrive while it waits to be activated.
+    graph.until(lambda: node.monitor.handled >= 2)
+    node.transition(node.trigger_activate)
+    assert start(graph, "take").success
+    assert stop(graph).success
+    with EpisodeReader(tmp_path / "take") as reader:
+        latched = {topic.name for topic in reader.recorded_topics if topic.latched}
+        messages = {item.topic: item.message for item in reader.messages()}
+    urdf = load_robot_hand("allegro", "right").urdf_path.read_text()
+    assert messages["/right/robot_description"].data == urdf
+    assert len(messages["/right/hand_mesh_faces"].faces) > 1000
+    assert {"/right/robot_description", "/right/hand_mesh_faces"} <= latched

@@ -145,6 +145,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         *,
         raw: bool = False,
         numbered: bool = False,
+        always: bool = False,
     ) -> None:
         """Subscribe.
 
@@ -157,17 +158,18 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             numbered: Count gaps in the publisher's numbering as drops, those of a queue that is
                 overwritten among them. It needs the message's facts, which a node
                 `DRIVEN_BY_EVENTS` does not get; such a node counts what the middleware lost.
+            always: Hand over what comes before the node is active, too: what is latched comes once.
         """
         if self.DRIVEN_BY_EVENTS and numbered:
             raise TypeError(f"{self.NAME} is driven by events and gets no facts about messages")
         last: dict[str, int] = {}
 
         def received(message: Any) -> None:
-            if self._active:
+            if self._active or always:
                 self._guarded(callback, message)
 
         def received_with_facts(message: Any, facts: Any) -> None:
-            if not self._active:
+            if not (self._active or always):
                 return
             number = facts.get("publication_sequence_number")
             if number is not None:

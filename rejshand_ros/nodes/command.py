@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sensor_msgs.msg import JointState, Joy
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
@@ -32,6 +34,7 @@ from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ class CommandNodeConfig(NodeConfig):
         "joint names of joint_command and joint_states: this project's, or the real driver's as "
         "config/hands has them",
         choices=("chain", "driver"),
+    )
+    publish_description: bool = parameter(
+        True, "publish the URDF on robot_description; false where robot_state_publisher does"
     )
     joy_engage_button: int = parameter(
         -1, "button that engages and disengages; -1: none", low=-1, high=64
@@ -109,6 +115,12 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         self._commands = self.advertise(HandCommand, "hand_command", qos.stream())
         self._outputs = self.advertise(COMMAND_FORMS[config.output], "joint_command", qos.stream())
         self._states = self.advertise(TeleopState, "teleop_state", qos.latched())
+        self._describe: Callable[[], None] | None = None
+        if config.publish_description:
+            robot = load_robot_hand(config.hand, side)
+            text = String(data=robot.urdf_path.read_text(encoding="utf-8"))
+            description = self.advertise(String, "robot_description", qos.latched())
+            self._describe = partial(description.publish, text)
         self.listen(JointTarget, "joint_target", self._on_target, qos.newest_reliable())
         self.listen(JointState, "joint_states", self._on_measured, qos.newest_only())
         self.listen(Joy, "joy", self._on_joy, qos.newest_only())
@@ -117,6 +129,11 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         self.serve(Trigger, "emergency_stop", self._answer(self._controller.emergency_stop))
         self.serve(Trigger, "release_stop", self._answer(self._controller.release))
         self.every(1.0 / config.rate_hz, self._tick)
+
+    def activate(self) -> None:
+        """Tell which robot hand this is."""
+        if self._describe is not None:
+            self._describe()
 
     def deactivate(self) -> None:
         """Take the hand from the operator; whoever activates again must engage again."""

@@ -74,6 +74,7 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
         **which,
         "auto_engage": engage,
         "output": values.text("command_form"),
+        "publish_description": not _has_state_publisher(values),
         "joint_naming": ("chain" if simulated else "driver") if naming == "auto" else naming,
     }
     return [
@@ -123,7 +124,7 @@ def recorder(values: Values) -> list[LaunchDescriptionEntity]:
 
 def frames(values: Values) -> list[LaunchDescriptionEntity]:
     """Frames of the robot hands, and a world for them and the camera to stand in."""
-    if not (values.on("robot_state_publisher") or values.on("rviz")):
+    if not _has_state_publisher(values):
         return []
     actions = [
         _fixed(values, "camera", "camera_optical_frame", (0.6, 0.0, 0.0), camera_turned=True)
@@ -222,6 +223,10 @@ def _fixed(
         namespace=_namespace(values),
         arguments=[*arguments, "--frame-id", "world", "--child-frame-id", child],
     )
+
+
+def _has_state_publisher(values: Values) -> bool:
+    return values.on("robot_state_publisher") or values.on("rviz")
 
 
 def _namespace(values: Values, side: str = "") -> str:

@@ -104,6 +104,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
                 self._keeper(topic.name),
                 profile,
                 raw=True,
+                always=topic.latched,
             )
         self._buttons = Buttons()
         # A queue: a press and its release must both be seen, however close together.

@@ -56,6 +56,7 @@ def chain_topics(
             RecordedTopic(f"{side}/joint_command", command_type),
             RecordedTopic(f"{side}/teleop_state", "rejshand_msgs/msg/TeleopState", latched=True),
             RecordedTopic(f"{side}/joint_states", "sensor_msgs/msg/JointState"),
+            RecordedTopic(f"{side}/robot_description", "std_msgs/msg/String", latched=True),
         ]
     return tuple(topics)
 
