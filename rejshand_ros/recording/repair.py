@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import struct
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ _DAMAGE = (
     OverflowError,
     KeyError,
     TypeError,
+    MemoryError,
 )
 _WORKSHOP = ".repair"
 
@@ -73,6 +75,18 @@ def _topic(channel: Channel, schema: Schema) -> RecordedTopic:
     )
 
 
+class _BoundedFile(io.BufferedReader):
+    """A file that is never asked for more than it holds: damaged lengths may name terabytes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 class _Salvage:
     """Iterates over the readable messages of a file and remembers where reading ended."""
 
@@ -84,7 +98,7 @@ class _Salvage:
         schemas: dict[int, Schema] = {}
         channels: dict[int, Channel] = {}
         size = self._path.stat().st_size
-        with self._path.open("rb") as stream:
+        with _BoundedFile(self._path) as stream:
             try:
                 # A length read from damaged bytes must not become an allocation.
                 reader = StreamReader(stream, emit_chunks=True, record_size_limit=size)
