@@ -84,6 +84,16 @@ def test_lerobot_data_set_is_complete(tmp_path: Path) -> None:
         np.testing.assert_allclose(times, np.arange(15) / 30, atol=1e-4)
 
 
+def test_a_data_set_has_the_colours_of_its_images(tmp_path: Path) -> None:
+    write_episode(tmp_path / "in" / "a", 8)
+    export_dataset([tmp_path / "in"], tmp_path / "out")
+    (path,) = (tmp_path / "out/videos").rglob("*.mp4")
+    with av.open(str(path)) as video:
+        images = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    expected = [[20 + 8 * index] * 3 for index in range(8)]
+    np.testing.assert_allclose([image.mean((0, 1)) for image in images], expected, atol=1.5)
+
+
 def test_only_successes_and_a_stable_validation_split(tmp_path: Path) -> None:
     for index in range(10):
         card = EpisodeCard(f"take{index}", success=index != 3)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from rejshand_ros.errors import InputError, MediaError
 
+_BILINEAR, _ACCURATE_ROUNDING = 0x2, 0x40000
+"""swscale's flags SWS_BILINEAR and SWS_ACCURATE_RND, which not every PyAV names."""
+
 
 class VideoWriter:
     """An MP4 being written; a context manager. It appears under its name when complete."""
@@ -67,6 +70,8 @@ class VideoWriter:
                 f"({self._stream.height}, {self._stream.width}, 3) uint8"
             )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+        # Without accurate rounding swscale rounds the colour channels down: a green tint.
+        frame = frame.reformat(format="yuv420p", interpolation=_BILINEAR | _ACCURATE_ROUNDING)
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
