@@ -21,6 +21,7 @@ from benchmarks.retargeting_objective import PeerPinchObjective, value
 from benchmarks.retargeting_peer import SCALE, Peer
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side, finger_keypoints
+from rejshand_ros.retargeting.calibration_session import CalibrationSession
 from rejshand_ros.retargeting.objectives import VectorObjective
 from rejshand_ros.retargeting.problem import SolverConfig
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
@@ -34,6 +35,8 @@ PADDING = 1e-3
 WARM_UP = 20
 PINCHED_M = 0.03
 NOISES_M = (0.003, 0.006)
+NOISY_FRAMES = 200
+CALIBRATION_FRAMES = 150
 
 
 def like_for_like(peer: Peer, hand: str, objective: str, motion: Array) -> dict[str, float]:
@@ -197,11 +200,36 @@ def everything_on(peer: Peer, hand: str, objective: str) -> tuple[dict[str, floa
             "theirs": motion_figures(model, motion, theirs(moved)),
         }
     lost = dropouts(len(motion))
+    # A lost frame repeats the last target: its steps are no velocities.
+    unseen = ("max_velocity_ratio", "jerk_rms")
+    held = (run_ours(ours, motion, lost)[0], theirs(motion, lost))
     details["dropouts"] = {
-        "ours": motion_figures(model, motion, run_ours(ours, motion, lost)[0]),
-        "theirs": motion_figures(model, motion, theirs(motion, lost)),
+        side: {k: v for k, v in motion_figures(model, motion, q).items() if k not in unseen}
+        for side, q in zip(("ours", "theirs"), held, strict=True)
     }
     return figures, details
+
+
+def calibrated(hand: str, objective: str) -> dict[str, Any]:
+    """Fixed scales against a calibration from the recording's first five seconds."""
+    robot = load_robot_hand(hand, Side.RIGHT)
+    motion = recorded()
+    config = RetargeterConfig(objective=objective, settling_s=0.0, limit_rates=False)
+    ours = Retargeter(robot, config)
+    session = CalibrationSession(ours.model)
+    for index, keypoints in enumerate(motion[:CALIBRATION_FRAMES]):
+        session.add(keypoints, PERIOD_NS * index)
+    calibration = session.finish("recorded")
+    found: dict[str, Any] = {"quality": calibration.quality}
+    for label, person in (("fixed", None), ("calibrated", calibration)):
+        ours.calibrate(person)
+        positions, _ = run_ours(ours, motion)
+        script, _ = run_ours(ours, script_of(robot)[0])
+        found[label] = {
+            "direction_error_deg": measures.direction_error_deg(ours.model, motion, positions),
+            "pinch_gap_mm_p50": gaps_mm(ours.model, positions, script),
+        }
+    return found
 
 
 def main() -> None:
@@ -221,11 +249,12 @@ def main() -> None:
                     "like_for_like": same,
                     "like_for_like_noise": {
                         f"{1e3 * sigma:.0f}_mm": like_for_like(
-                            peer, hand, objective, noisy(motion, sigma)
+                            peer, hand, objective, noisy(motion, sigma)[:NOISY_FRAMES]
                         )
                         for sigma in NOISES_M
                     },
                     "everything_on": more,
+                    "calibration": calibrated(hand, objective),
                 }
     write_report("retargeting", {"results": results}, details)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from benchmarks.retargeting_motions import RATE_HZ
 from rejshand_ros.geometry import Array
+from rejshand_ros.hand.keypoints import finger_keypoints
+from rejshand_ros.retargeting.calibration_session import finger_base
 from rejshand_ros.retargeting.capsules import pair_distances
 from rejshand_ros.retargeting.hand_parts import Pad
 from rejshand_ros.retargeting.robot_model import RobotModel
@@ -63,6 +65,29 @@ def lag_s(human: Array, robot: Array) -> float:
 def _centred(columns: Array) -> Array:
     columns = columns - columns.mean(0)
     return np.asarray(columns / (np.linalg.norm(columns, axis=0) + 1e-9))
+
+
+def direction_error_deg(model: RobotModel, human: Array, positions: Array) -> float:
+    """Mean angle between human and robot fingers, from base to tip, degrees.
+
+    Args:
+        model: The robot.
+        human: (t, 21, 3) operator frame.
+        positions: (t, n) radians.
+    """
+    robot = model.config
+    rest = model.link_poses(robot.rest)
+    turn = (rest[robot.operator_link] @ robot.operator_link_from_frame).rotation
+    angles = []
+    for keypoints, q in zip(human, positions, strict=True):
+        tips = model.link_positions(q, robot.fingertip_links)
+        for finger, link in robot.fingertip_links.items():
+            first, *_, last = finger_keypoints(finger)
+            ours = (tips[finger] - finger_base(model.joint_places(q, link))) @ turn
+            theirs = keypoints[last] - keypoints[first]
+            cosine = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs))
+            angles.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    return float(np.mean(angles))
 
 
 def pinch_gaps(model: RobotModel, positions: Array, fingers: Sequence[str]) -> Array:

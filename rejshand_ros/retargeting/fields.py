@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +126,10 @@ class Fields:
             raise ConfigError(f"{self._where}.{key} is {value!r}; a list is needed")
         return [Fields(item, f"{self._where}.{key}[{i}]") for i, item in enumerate(value)]
 
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Every key and value, for mappings whose keys are names."""
-        for key, value in self._values.items():
-            self._taken.add(key)
-            yield str(key), value
+    def names(self) -> list[str]:
+        """Every key, for mappings whose keys are names."""
+        self._taken.update(self._values)
+        return [str(key) for key in self._values]
 
     def fail(self, message: str) -> ConfigError:
         """An error that says where."""

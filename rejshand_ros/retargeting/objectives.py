@@ -178,6 +178,9 @@ class PinchObjective(VectorObjective):
             for k, (a, b) in enumerate(zip(self._from, self._to, strict=True))
         }
         self._pair_terms = [pairs.get(frozenset((int(tip), self._thumb)), -1) for tip in self._tips]
+        tips = self.tip_terms()
+        self._thumb_term = tips.get("thumb", -1)
+        self._tip_terms = [tips.get(finger, -1) for finger in self._pinchers]
         self._contact_weight = config.pinch.weight / len(config.terms)
 
     def update(self, keypoints: Array, period_s: float) -> None:
@@ -189,6 +192,22 @@ class PinchObjective(VectorObjective):
         for share, term in zip(held, self._pair_terms, strict=True):
             if term >= 0:
                 self.terms.weight[term] = self._base_weight[term] * (1.0 - share)
+        self._draw_together(held)
+
+    def _draw_together(self, held: Array) -> None:
+        """Let pinching tips be asked to the same place: scaled apart, they would pull at it."""
+        if self._thumb_term < 0 or not held.any():
+            return
+        target = self.terms.target
+        thumb = target[self._thumb_term].copy()
+        most = 0.0
+        for share, term in zip(held, self._tip_terms, strict=True):
+            if share > 0.0 and term >= 0:
+                middle = (target[term] + thumb) / 2
+                target[term] += share * (middle - target[term])
+                if share > most:
+                    most = float(share)
+                    target[self._thumb_term] = thumb + share * (middle - thumb)
 
     def reset(self) -> None:
         """Let go of every pinch."""

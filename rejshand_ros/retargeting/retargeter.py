@@ -237,7 +237,7 @@ class Retargeter:
             self.objective.reset()
             self._frame.reset()
         if self.config.frame == "fit":
-            points = self._frame.update(points, period_s)
+            points = self._frame.update(points)
         return points, period_s
 
     def _advance(

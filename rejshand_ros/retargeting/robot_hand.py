@@ -174,8 +174,7 @@ def read_robot_hand(path: Path) -> RobotHandConfig:
             fingers = {name: read_finger(section, name, urdf) for name in _finger_names(section)}
         with fields.section("objectives") as section:
             objectives = {
-                name: read_objective(section.section(name), name, urdf)
-                for name, _ in section.items()
+                name: read_objective(section.section(name), name, urdf) for name in section.names()
             }
         fixed = {
             urdf.check_joint(name, f"{path.name}.fixed_joints"): value
@@ -213,7 +212,7 @@ def _find_urdf(path: Path, urdf: str) -> Path:
 
 
 def _finger_names(section: Fields) -> list[str]:
-    given = [name for name, _ in section.items()]
+    given = section.names()
     for name in given:
         if name not in FINGERS:
             raise unknown_choice("finger", name, FINGERS)
@@ -222,7 +221,7 @@ def _finger_names(section: Fields) -> list[str]:
 
 def _read_fixed(fields: Fields) -> list[tuple[str, float]]:
     section = fields.section("fixed_joints", {})
-    return [(name, section.number(name)) for name, _ in section.items()]
+    return [(name, section.number(name)) for name in section.names()]
 
 
 def _read_joints(fields: Fields, urdf: UrdfFacts) -> dict[str, list[object]]:

@@ -143,6 +143,14 @@ class RobotModel:
             for label, link in links.items()
         }
 
+    def joint_places(self, positions: Array, link: str) -> Array:
+        """Origins (k, 3) of the movable joints from the root down to a link, metres."""
+        self._place(positions)
+        joint = self._model.frames[self._frame(link)].parentJoint
+        return np.array(
+            [self._data.oMi[j].translation for j in self._model.supports[joint] if j > 0]
+        )
+
     def link_jacobian(self, positions: Array, link: str) -> Array:
         """Jacobian (3, n) of a link's origin in the root link's axes, by pinocchio."""
         jacobian = pinocchio.computeFrameJacobian(
