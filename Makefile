@@ -54,7 +54,13 @@ COLCON_BUILD = $(PY) -m colcon --log-base $(LOGS)/colcon build --build-base $(CO
     -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(PY) \
     -DCMAKE_PREFIX_PATH=$(VENV)
 
-.PHONY: help demo test bench lint format install messages clean distclean
+# What lerobot's data sets need of its dependencies; its own pins ask for much more.
+LEROBOT := $(CURDIR)/.venvs/lerobot
+LEROBOT_NEEDS := 'torch==2.10.*' 'torchvision<0.26' 'torchcodec<0.11' 'datasets>=4,<5' \
+    'huggingface-hub<0.36' 'av>=15,<16' pandas jsonlines 'draccus==0.10.0' einops 'packaging<26' \
+    'deepdiff<9' termcolor 'opencv-python-headless<4.13' accelerate
+
+.PHONY: help demo test bench lint format install messages lerobot-environment clean distclean
 
 help:
 	@echo "make demo       install what is missing and run the chain on a clip rendered here"
@@ -64,6 +70,7 @@ help:
 	@echo "make bench      run every benchmark, or one: NAME=accuracy; figures in out/bench/"
 	@echo "make lint       ruff and mypy;  make format: ruff format"
 	@echo "make install    demo's installation alone;  make messages: build rejshand_msgs anew"
+	@echo "make lerobot-environment    .venvs/lerobot, where tests open data sets with lerobot's loader"
 	@echo "make clean      remove what was built and written;  make distclean: .venv as well"
 	@echo "PYTHON=python3.12 chooses the Python that .venv is made with (default: python3)"
 
@@ -121,6 +128,16 @@ $(STAMPS)/training: requirements/training.txt requirements/export.txt | $(STAMPS
 
 $(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/training
 	@$(LOGGED) "installing the test tools" $(LOGS)/dev.log $(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+lerobot-environment: $(LEROBOT)/.complete
+
+$(LEROBOT)/.complete: | $(STAMPS)/venv
+	@$(LOGGED) "making lerobot's environment" $(LOGS)/lerobot_venv.log $(PY) -m venv "$(LEROBOT)"
+	@$(LOGGED) "installing what lerobot's data sets need" $(LOGS)/lerobot_needs.log \
+	    "$(LEROBOT)/bin/python" -m pip install --retries 3 --no-input $(LEROBOT_NEEDS)
+	@$(LOGGED) "installing lerobot" $(LOGS)/lerobot.log \
+	    "$(LEROBOT)/bin/python" -m pip install --retries 3 --no-input --no-deps lerobot==0.4.4
 	@touch $@
 
 clean:
