@@ -13,7 +13,7 @@ from rejshand_ros.command.controller import TeleopController
 from rejshand_ros.command.limits import JointLimits
 from rejshand_ros.errors import SimulationError
 from rejshand_ros.geometry import Array, RigidTransform, rotation_from_vector
-from rejshand_ros.hand.kinematics import HandParameters, pose_skeleton
+from rejshand_ros.hand.kinematics import DOFS, HandParameters, pose_skeleton
 from rejshand_ros.hand.sampling import synergy
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
@@ -60,8 +60,8 @@ class GraspPlan:
 
 
 PLANS = {
-    "allegro": GraspPlan("fist", opened=0.2, lower_m=0.004),
-    "shadow": GraspPlan("cylinder", opened=0.0),
+    "allegro": GraspPlan("fist", opened=0.0, squeeze_m=0.02, lower_m=0.004),
+    "shadow": GraspPlan("fist", opened=0.0, squeeze_m=0.03, lower_m=0.003),
 }
 
 
@@ -96,7 +96,10 @@ class GraspTrial:
         )
         self.backend = MujocoBackend(self.robot, scene)
         self.retargeter = Retargeter(self.robot, RetargeterConfig())
-        self.closing, self.grasp_point = self._reach()
+        self.closing, self.grasp_point, axis = self._reach()
+        # Tilted until thumb and fingers meet the object at the same height.
+        tilt = np.arctan2(-axis[0], axis[2])
+        self.attitude = rotation_from_vector([0.0, tilt, 0.0]) @ PALM_DOWN
 
     def _pads(self, positions: Array) -> tuple[Array, Array, float]:
         """Thumb's pad, mean of index' and middle's in the operator frame, and their radii."""
@@ -112,8 +115,11 @@ class GraspTrial:
         both = radii["thumb"] + radii["index"]
         return pads["thumb"], (pads["index"] + pads["middle"]) / 2, both
 
-    def _reach(self) -> tuple[float, Array]:
-        """How far to close the human hand, and where the fingers then meet the object."""
+    def _reach(self) -> tuple[float, Array, Array]:
+        """How far to close the human hand; where and along which line the fingers meet the object.
+
+        Point (3,) metres and line from the thumb to the fingers (3,) in the operator frame.
+        """
         free = Retargeter(self.robot, RetargeterConfig(limit_rates=False))
         size = self.item.size_m[0]
         stamp, touch, closing = _START_NS, None, _MOST_CLOSED
@@ -126,7 +132,7 @@ class GraspTrial:
             thumb, fingers, radii = self._pads(result.positions)
             gap = float(np.linalg.norm(fingers - thumb)) - radii
             if touch is None and gap <= size:
-                touch = (thumb + fingers) / 2
+                touch = ((thumb + fingers) / 2, fingers - thumb)
             if gap <= size - self.plan.squeeze_m:
                 closing = float(share)
                 break
@@ -134,7 +140,7 @@ class GraspTrial:
             raise SimulationError(
                 f"{self.robot.hand} does not close to {size} m with {self.plan.closed}"
             )
-        return closing, touch
+        return closing, *touch
 
     def run(self, seed: int) -> GraspOutcome:
         """One trial with the object displaced and turned at random by the seed."""
@@ -146,7 +152,7 @@ class GraspTrial:
         displaced = RigidTransform(
             rotation_from_vector([0, 0, turn]), place.translation + np.array([*offset, 0.0])
         )
-        at_object = place.translation - PALM_DOWN @ self.grasp_point
+        at_object = place.translation - self.attitude @ self.grasp_point
         at_object = at_object - np.array([0, 0, self.plan.lower_m])
         return self._play(displaced, at_object)
 
@@ -176,7 +182,7 @@ class GraspTrial:
             if command is not None:
                 self.backend.set_targets(command.positions)
                 states.add(command.phase)
-            self.backend.set_base_pose(RigidTransform(PALM_DOWN, at_object + _lift(time_s)))
+            self.backend.set_base_pose(RigidTransform(self.attitude, at_object + _lift(time_s)))
             self.backend.step(1 / COMMAND_HZ)
             if time_s >= _END_S - 5.0:
                 heights.append(state.objects[self.item.name].translation[2] - rest)
@@ -222,5 +228,9 @@ def human_keypoints(closed: str, share: float, side: str) -> Array:
 
 
 def open_hand() -> Array:
-    """Angles (22,) of an open hand with the thumb opposed: a little of the grasp of a ball."""
-    return 0.4 * synergy("sphere")
+    """Angles (22,) of a hand with stretched fingers and the thumb on its way to oppose them."""
+    angles = synergy("flat")
+    for number, dof in enumerate(DOFS):
+        if dof.finger == 0:
+            angles[number] = 0.4 * synergy("sphere")[number]
+    return angles
