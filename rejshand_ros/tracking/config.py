@@ -55,8 +55,8 @@ class TrackingConfig:
     hold_s: float = 0.3
     search_period_s: float = 0.4
     confirm_frames: int = 2
-    side_time_s: float = 0.5
-    side_doubt: float = 0.25
+    side_time_s: float = 1.0
+    side_doubt: float = 0.2
     crop_shrink_s: float = 0.2
     smallest_px: float = 24.0
     smooth: bool = True

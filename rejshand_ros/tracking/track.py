@@ -26,8 +26,8 @@ ALONG_FINGER = np.array(
     ]
 )
 """(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
-_WIDEST_PUSH = 1.25
-"""The most by which a tight crop is widened at once."""
+_ABSENCE_WEIGHT = 0.1
+"""What a missing presence of 1 counts beside the error."""
 _RECENT = 0.1
 """Share of the newest image in what a track remembers of how well it was seen."""
 _LONGEST_PREDICTION_S = 0.15
@@ -48,7 +48,6 @@ class Sighting:
         keypoints_3d: (21, 3) metres, camera axes, relative to the wrist.
         vertices: (778, 3) metres, camera axes, relative to the wrist.
         box: The hand's box, from these keypoints.
-        crop_side_px: Side of the crop in which it was seen, pixels.
         error: Distance between the metric points and the image points, as a share of the hand.
         presence: Probability of a hand in the crop, 0..1.
         right_probability: Probability that the crop as given shows a right hand, 0..1.
@@ -59,24 +58,14 @@ class Sighting:
     keypoints_3d: Array
     vertices: Array
     box: HandBox
-    crop_side_px: float
     error: float
     presence: float
     right_probability: float
 
     @property
-    def push(self) -> float:
-        """By how much the next crop should be wider, since this one was too tight.
-
-        A hand that does not fit into its crop comes out too small, by far less than it should be
-        widened: without the push the crop would stay tight.
-        """
-        return float(np.clip((self.box.side_px / self.crop_side_px) ** 2, 1.0, _WIDEST_PUSH))
-
-    @property
-    def next_box(self) -> HandBox:
-        """Where to look again: the hand's box, pushed."""
-        return replace(self.box, side_px=self.box.side_px * self.push)
+    def badness(self) -> float:
+        """How little this is to be believed: its error, and what its presence lacks."""
+        return self.error + _ABSENCE_WEIGHT * (1.0 - self.presence)
 
 
 def sighting(
@@ -98,7 +87,6 @@ def sighting(
         keypoints,
         crop.points_to_camera(estimate.vertices),
         box_of_keypoints(pixels, crop.roll_rad, side, estimate.presence),
-        crop.side_px,
         error,
         estimate.presence,
         estimate.right_probability,
@@ -184,7 +172,7 @@ class Track:
         period = (stamp_ns - self.last.stamp_ns) * 1e-9
         box = self._region.box
         ahead = min(period, _LONGEST_PREDICTION_S)
-        side = box.side_px * self.last.push
+        side = box.side_px
         if self.state is not TrackState.TRACKING:
             side *= min(_WIDEST, 1.0 + _GROWTH_PER_S * period)
         return replace(box, centre=box.centre + self._velocity * ahead, side_px=side)

@@ -12,6 +12,7 @@ from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
+from rejshand_ros.tracking.side import SideMemory
 from rejshand_ros.tracking.track import (
     Sighting,
     Track,
@@ -27,10 +28,10 @@ _REFINEMENTS = 2
 _AGREEMENT = 0.45
 """A find that overlaps a followed hand's box less than this (intersection over union) says that
 the hand is only partly in its crop."""
-_DOUBTFUL_ERROR = 0.05
-"""Reprojection error, share of the hand, from which a followed hand is checked in haste."""
+_DOUBTFUL = 0.05
+"""Badness of a sighting from which a followed hand is checked in haste."""
 _BETTER = 0.8
-"""A second look replaces the first only if its error is less than this share of the first's."""
+"""A second look replaces the first only if its badness is less than this share of the first's."""
 _DOUBT_HASTE = 0.3
 """The check's period then, as a share of the usual one."""
 _SAME_HAND = 0.2
@@ -64,6 +65,7 @@ class HandTracker:
         """Forget every hand."""
         self._tracks: dict[Side, Track] = {}
         self._lost: set[Side] = set()
+        self._memory = SideMemory()
         self._stamp_ns: int | None = None
         self._searched_ns: int | None = None
         self._shape: tuple[int, ...] = ()
@@ -152,6 +154,8 @@ class HandTracker:
         """Lose a hand."""
         if track.is_confirmed:
             self._lost.add(track.side)
+            if track.side_belief >= self.config.side_doubt:
+                self._memory.remember(track)
         del self._tracks[track.side]
 
     def _part_doubles(self) -> None:
@@ -180,7 +184,7 @@ class HandTracker:
         if not following or len(following) < len(self._tracks) or self._searched_ns is None:
             return True
         unseen_s = (stamp_ns - self._searched_ns) * 1e-9
-        doubtful = any(t.last.error > _DOUBTFUL_ERROR for t in following)
+        doubtful = any(t.last.badness > _DOUBTFUL for t in following)
         return unseen_s >= self.config.search_period_s * (_DOUBT_HASTE if doubtful else 1.0)
 
     def _search(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
@@ -212,7 +216,7 @@ class HandTracker:
         camera: PinholeCamera,
     ) -> None:
         """Where a find and a track differ, or the track is in doubt, look again from the find."""
-        doubtful = track.last.error > _DOUBTFUL_ERROR
+        doubtful = track.last.badness > _DOUBTFUL
         if overlap(track.last.box, find) >= _AGREEMENT and not doubtful:
             return
         box = find
@@ -220,8 +224,8 @@ class HandTracker:
             ((seen, fits),) = self._look(image, stamp_ns, camera, [box], [track.side is Side.LEFT])
             if not fits or seen.presence < self.config.keep_presence:
                 return
-            box = seen.next_box
-        if seen.error < _BETTER * track.last.error:
+            box = seen.box
+        if seen.badness < _BETTER * track.last.badness:
             track.correct(seen, camera)
 
     def _is_taken(self, side: Side) -> bool:
@@ -234,10 +238,9 @@ class HandTracker:
     ) -> None:
         """Look closely at a find; follow it if it is a hand of a side that is wanted."""
         looks = self._look(image, stamp_ns, camera, [find, find], [False, True])
-        # The same picture both ways: what the network says of one checks the other.
-        right = 0.5 * (looks[0][0].right_probability + 1.0 - looks[1][0].right_probability)
-        if find.side is not None:
-            right = 0.8 * right + (0.2 if find.side is Side.RIGHT else 0.0)
+        right = self._memory.right_probability(
+            find, looks[0][0], looks[1][0], self._tracks.values(), stamp_ns
+        )
         side = Side.RIGHT if right >= 0.5 else Side.LEFT
         belief = max(right, 1.0 - right)
         if side not in self.config.sides or self._is_taken(side):
@@ -252,7 +255,7 @@ class HandTracker:
             if not fits or seen.presence < self.config.keep_presence:
                 return
             mirror = side is Side.LEFT
-            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.next_box], [mirror])
+            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.box], [mirror])
         good = seen.presence >= self.config.acquire_presence
         if not (fits and good and seen.error <= self.config.acquire_error):
             return

@@ -1,0 +1,69 @@
+"""Which side a find is of: the network's opinion, the finder's, and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.tracking.localiser import HandBox
+from rejshand_ros.tracking.track import Sighting, Track
+from rejshand_ros.tracking.tracked_hand import TrackState
+
+_MEMORY_S = 2.0
+"""A hand that comes back within this time, seconds, is probably the one that was lost ..."""
+_REACH = 1.5
+"""... if it does so within this many boxes of where it was."""
+_FINDER_SHARE = 0.2
+"""What the finder's opinion counts."""
+_MEMORY_SHARE = 0.5
+"""What the memory counts."""
+
+
+class SideMemory:
+    """Remembers where hands of which side were seen last."""
+
+    def __init__(self) -> None:
+        self._lost: dict[Side, Sighting] = {}
+
+    def remember(self, track: Track) -> None:
+        """A hand got lost."""
+        self._lost[track.side] = track.last
+
+    def right_probability(
+        self,
+        find: HandBox,
+        plain: Sighting,
+        mirrored: Sighting,
+        tracks: Iterable[Track],
+        stamp_ns: int,
+    ) -> float:
+        """Probability that a find is a right hand.
+
+        Args:
+            find: The find.
+            plain: What the network sees in it.
+            mirrored: What it sees in its mirror image: the one opinion checks the other.
+            tracks: The tracks; those that are held just now count like lost ones.
+            stamp_ns: Capture time of the image, nanoseconds.
+        """
+        right = 0.5 * (plain.right_probability + 1.0 - mirrored.right_probability)
+        if find.side is not None:
+            right += _FINDER_SHARE * ((find.side is Side.RIGHT) - right)
+        remembered = self._nearest(find, tracks, stamp_ns)
+        if remembered is not None:
+            right += _MEMORY_SHARE * ((remembered is Side.RIGHT) - right)
+        return right
+
+    def _nearest(self, find: HandBox, tracks: Iterable[Track], stamp_ns: int) -> Side | None:
+        """The side of a hand that was seen hereabouts a moment ago."""
+        held = {t.side: t.last for t in tracks if t.state is TrackState.HELD}
+        nearest, reach = None, _REACH
+        for side, seen in {**self._lost, **held}.items():
+            if (stamp_ns - seen.stamp_ns) * 1e-9 > _MEMORY_S:
+                continue
+            apart = float(np.abs(seen.box.centre - find.centre).max()) / find.side_px
+            if apart < reach:
+                nearest, reach = side, apart
+        return nearest
