@@ -61,10 +61,16 @@ def main() -> None:
     write_report("accuracy", figures, details)
 
 
-def unseen_hands(count: int, size: int) -> CropStore:
-    """Rendered hands that no training run has seen: poses over the whole joint limits.
+def unseen_hands(count: int, size: int, uniform_pose_share: float = 1.0) -> CropStore:
+    """Rendered hands that no training run has seen.
 
     Any in-plane rotation; the palm's tilt against the image is at most 75 degrees either way.
+
+    Args:
+        count: How many.
+        size: Side of the crops, pixels.
+        uniform_pose_share: Share of poses drawn over the whole joint limits; the others are
+            grasps and gestures.
     """
     config = SyntheticConfig(
         seed=_SEED,
@@ -72,7 +78,7 @@ def unseen_hands(count: int, size: int) -> CropStore:
         box_scale=(1.5, 1.75),
         centre_jitter=0.05,
         negative_share=0.0,
-        uniform_pose_share=1.0,
+        uniform_pose_share=uniform_pose_share,
     )
     generator = SyntheticGenerator(config)
     samples: list[SyntheticSample] = []
@@ -117,6 +123,16 @@ def _synthetic(
             "right": float((answers.right > 0.5).mean()),
             "presence": float((answers.presence > 0.5).mean()),
         }
+    # What hands do, rather than what joints can: the mix that training draws poses from.
+    usual = evaluate.answer(
+        predictor,
+        evaluate.cut_upright(unseen_hands(count // 2, 160, uniform_pose_share=0.35), size),
+    )
+    details["synthetic_usual_poses"] = {
+        **evaluate.metrics_3d(usual).as_dict(),
+        "median_2d": float(np.median(evaluate.errors_2d(usual))),
+        "constant_hand_pa_mpjpe_mm": evaluate.constant_hand_metrics(usual).pa_mpjpe_mm,
+    }
     details["synthetic_constant_hand"] = constant.as_dict()
     details["synthetic_hands"] = len(store)
     return evaluate.constant_hand(second.label("keypoints_3d").astype(float))
