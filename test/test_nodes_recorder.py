@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,54 @@ def test_what_was_latched_before_the_recorder_is_in_the_episode(graph, tmp_path:
     assert messages["/right/robot_description"].data == urdf
     assert len(messages["/right/hand_mesh_faces"].faces) > 1000
     assert {"/right/robot_description", "/right/hand_mesh_faces"} <= latched
+
+
+def test_a_name_given_twice_is_refused_and_the_first_episode_stays(graph, tmp_path: Path) -> None:
+    graph.add(RecorderNode, folder=str(tmp_path))
+    assert start(graph, "take", task="first").success
+    assert stop(graph).success
+    before = {path.name: path.read_bytes() for path in (tmp_path / "take").iterdir()}
+    answer = start(graph, "take", task="second")
+    assert not answer.success
+    assert "take exists already; choose another name" in answer.message
+    assert {path.name: path.read_bytes() for path in (tmp_path / "take").iterdir()} == before
+    assert start(graph, "other").success
+    assert "other is being recorded" in start(graph, "third").message
+
+
+def test_a_folder_that_cannot_be_written_is_named(graph, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    graph.add(RecorderNode, folder=str(tmp_path / "file"))
+    answer = start(graph, "take")
+    assert not answer.success
+    assert str(tmp_path / "file/take") in answer.message
+    assert "Not a directory" in answer.message
+    assert "nothing to stop" in stop(graph).message
+
+
+def test_a_full_disk_completes_the_episode_and_the_recorder_stays(
+    graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = graph.add(RecorderNode, folder=str(tmp_path), minimum_free_mb=1.0, flush_period_s=0.1)
+    assert start(graph, "take").success
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=900_000))
+    graph.until(lambda: node.diagnostics()["recording"] == "false")
+    assert "take ended: only 1 MB free" in node.diagnostics()["last_error"]
+    assert read_card(tmp_path / "take").state == "complete"
+    refused = start(graph, "next")
+    assert not refused.success and "only 1 MB free" in refused.message
+    assert not (tmp_path / "next").exists()
+    monkeypatch.undo()
+    assert start(graph, "next").success
+    assert not node.finished.is_set()
+
+
+def test_a_full_disk_ends_a_recorder_that_was_started_for_one_episode(
+    graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = graph.add(RecorderNode, folder=str(tmp_path), episode="take", flush_period_s=0.1)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=0))
+    graph.until(node.finished.is_set)
+    assert "take ended: only 0 MB free" in str(node.fault)

@@ -100,3 +100,22 @@ def test_a_disk_that_fills_up_ends_the_episode_cleanly(
         recorder.on_message(STREAM.name, 2, serialised_text("last"))
     assert not recorder.recording
     assert contents(folder) == [(STREAM.name, "kept"), (STREAM.name, "last")]
+
+
+def test_a_look_at_the_disk_ends_the_episode_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = session(tmp_path)
+    folder = recorder.start(EpisodeCard("take"), 0)
+    recorder.on_message(STREAM.name, 1, serialised_text("kept"))
+    from rejshand_ros.recording import writer
+
+    class Full:
+        free = 1000
+
+    monkeypatch.setattr(writer.shutil, "disk_usage", lambda folder: Full)
+    with pytest.raises(RecordingError, match="take ended: only 0 MB free"):
+        recorder.flush()
+    assert read_card(folder).state == "complete"
+    assert contents(folder) == [(STREAM.name, "kept")]
+    recorder.flush()

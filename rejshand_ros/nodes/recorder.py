@@ -23,7 +23,7 @@ from rejshand_ros.recording.episode import EpisodeCard
 from rejshand_ros.recording.provenance import file_hashes, software_versions
 from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
-from rejshand_ros.recording.writer import RecordedTopic
+from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
 from rejshand_ros.resources import resource_path
 
 _STILL_WRITTEN_S = 10.0
@@ -59,6 +59,9 @@ class RecorderConfig(NodeConfig):
     joy_discard_button: int = parameter(
         -1, "button that throws the episode away; -1: none", low=-1, high=64
     )
+    minimum_free_mb: float = parameter(
+        500.0, "free disk below which nothing is recorded [MB]", low=1.0, high=1e9
+    )
     repair: bool = parameter(True, "complete unfinished episodes in the folder at the start")
     flush_period_s: float = parameter(
         0.5, "time between two looks at the disk [s]", low=0.05, high=10.0
@@ -93,9 +96,13 @@ class RecorderNode(ChainNode[RecorderConfig]):
             )
             for topic in wanted
         ]
+        writer = WriterConfig(minimum_free_bytes=round(config.minimum_free_mb * 1e6))
         self._session = RecordingSession(
-            Path(config.folder).expanduser(), topics, SessionConfig(preroll_s=config.preroll_s)
+            Path(config.folder).expanduser(),
+            topics,
+            SessionConfig(preroll_s=config.preroll_s, writer=writer),
         )
+        self._last_error = ""
         for topic in topics:
             profile = qos.recording(reliable=topic.reliable, transient=topic.latched)
             self.listen(
@@ -112,7 +119,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
         self.listen(Joy, "joy", self._on_joy, joy_profile)
         self.serve(StartEpisode, "start_episode", self._on_start)
         self.serve(StopEpisode, "stop_episode", self._on_stop)
-        self.every(config.flush_period_s, self._session.flush)
+        self.every(config.flush_period_s, self._flush)
 
     def activate(self) -> None:
         """Begin the episode that a parameter names."""
@@ -132,6 +139,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
         return {
             "recording": str(session.recording).lower(),
             "messages": str(sum(session.counts.values())),
+            "last_error": self._last_error,
         }
 
     def _repair(self, folder: Path) -> None:
@@ -150,10 +158,27 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
     def _keeper(self, topic: str) -> Callable[[bytes], None]:
         def keep(data: bytes) -> None:
-            self._session.on_message(topic, time.time_ns(), data)
+            try:
+                self._session.on_message(topic, time.time_ns(), data)
+            except RecordingError as error:
+                self._episode_lost(error)
             self.monitor.handle()
 
         return keep
+
+    def _flush(self) -> None:
+        try:
+            self._session.flush()
+        except RecordingError as error:
+            self._episode_lost(error)
+
+    def _episode_lost(self, error: RecordingError) -> None:
+        """Say that the episode has ended early; the recorder may be asked for another one."""
+        self._last_error = str(error)
+        self.get_logger().error(self._last_error)
+        if self.config.episode:
+            # It was started for this episode; who started it must learn of it.
+            self.end(error)
 
     def _shaping_files(self) -> dict[str, Path]:
         """The files that decide what the chain makes of an image."""
@@ -213,7 +238,8 @@ class RecorderNode(ChainNode[RecorderConfig]):
                     self._begin("")
         except RecordingError as error:
             # Nobody waits for an answer to a button; the next press may find more disk.
-            self.get_logger().error(str(error))
+            self._last_error = str(error)
+            self.get_logger().error(self._last_error)
 
     def _on_start(
         self, request: StartEpisode.Request, response: StartEpisode.Response

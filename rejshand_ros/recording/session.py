@@ -102,9 +102,7 @@ class RecordingSession:
             try:
                 self._writer.write(topic, received_ns, data, published_ns)
             except RecordingError as error:
-                writer, self._writer = self._writer, None
-                writer.close()
-                raise RecordingError(f"episode {writer.folder.name} ended: {error}") from error
+                raise self._ended_by(error) from error
 
     def start(self, card: EpisodeCard, now_ns: int) -> Path:
         """Begin an episode, with what came during the pre-roll.
@@ -169,10 +167,24 @@ class RecordingSession:
             return writer.folder
 
     def flush(self) -> None:
-        """Hand everything written so far to the operating system."""
+        """Hand everything written so far to the operating system.
+
+        Raises:
+            RecordingError: The disk is full: the episode was completed with what it held.
+        """
         with self._lock:
-            if self._writer is not None:
+            if self._writer is None:
+                return
+            try:
                 self._writer.flush()
+            except RecordingError as error:
+                raise self._ended_by(error) from error
+
+    def _ended_by(self, error: RecordingError) -> RecordingError:
+        """Complete the episode that cannot go on, and say so."""
+        writer = self._take_writer("end")
+        writer.close()
+        return RecordingError(f"episode {writer.folder.name} ended: {error}")
 
     def _take_writer(self, action: str) -> EpisodeWriter:
         if self._writer is None:
