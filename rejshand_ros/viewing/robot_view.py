@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ _DISTANCE_M = 0.75
 # The palm faces the viewer as it does before a camera; a turn shows the fingers' depth.
 _TURN_RAD = (-0.30, 0.45)
 _SPECULAR = Material()
+_SEGMENTS = 16
+"""Corners of a round shape: enough to look round at this size."""
 
 
 def _shape_mesh(shape: UrdfShape) -> tuple[Array, NDArray[np.int32]] | None:
@@ -35,9 +38,9 @@ def _shape_mesh(shape: UrdfShape) -> tuple[Array, NDArray[np.int32]] | None:
         return None
     makers: dict[str, Callable[..., tuple[Array, NDArray[np.int32]]]] = {
         "box": lambda *size: primitives.box(size),
-        "cylinder": primitives.cylinder,
-        "capsule": primitives.capsule,
-        "sphere": primitives.sphere,
+        "cylinder": partial(primitives.cylinder, segments=_SEGMENTS),
+        "capsule": partial(primitives.capsule, segments=_SEGMENTS),
+        "sphere": partial(primitives.sphere, segments=_SEGMENTS),
     }
     return makers[shape.kind](*shape.size)
 
@@ -59,18 +62,28 @@ class RobotView:
         self._hand = robot_hand
         self._size = width, height
         self._model = RobotModel(robot_hand)
-        self._parts: list[tuple[str, RigidTransform, Mesh]] = []
+        # One mesh for the whole hand, link after link: a picture costs one placement of each.
+        self._parts: list[tuple[str, int, int]] = []
+        vertices, faces, colours, count = [], [], [], 0
         for name, link in read_urdf(robot_hand.urdf_path).links.items():
+            begin = count
             for shape in link.visuals or link.collisions:
                 made = _shape_mesh(shape)
                 if made is not None:
                     rgb = np.array((shape.colour or (*_DEFAULT_COLOUR, 1.0))[:3])
-                    mesh = Mesh(made[0], made[1], rgb**2.2, material=_SPECULAR)
-                    self._parts.append((name, shape.link_from_shape, mesh))
+                    vertices.append(shape.link_from_shape.apply(made[0]))
+                    faces.append(made[1] + count)
+                    colours.append(np.tile(rgb**2.2, (len(made[0]), 1)))
+                    count += len(made[0])
+            if count > begin:
+                self._parts.append((name, begin, count))
         if not self._parts:
             raise ModelFileError(
                 f"URDF {robot_hand.urdf_path} has no box, cylinder, capsule or sphere to draw"
             )
+        self._vertices = np.concatenate(vertices)
+        self._faces = np.concatenate(faces).astype(np.int32)
+        self._colours = np.concatenate(colours)
         self._index = {name: i for i, name in enumerate(robot_hand.joint_names)}
         self._camera_from_root, self._camera = self._viewpoint()
         top, bottom = (np.array(colour, float) for colour in _BACKGROUND_RGB)
@@ -96,10 +109,12 @@ class RobotView:
                 )
             q[self._index[name]] = position
         poses = self._model.link_poses(q)
-        meshes = [
-            mesh.placed(self._camera_from_root @ poses[link] @ link_from_shape)
-            for link, link_from_shape, mesh in self._parts
-        ]
+        placed = np.empty_like(self._vertices)
+        for link, begin, end in self._parts:
+            placed[begin:end] = (self._camera_from_root @ poses[link]).apply(
+                self._vertices[begin:end]
+            )
+        meshes = [Mesh(placed, self._faces, self._colours, material=_SPECULAR)]
         width, height = self._size
         centre = np.array([0.0, 0.0, _DISTANCE_M])
         picture = render(
