@@ -133,6 +133,12 @@ def read_urdf(path: Path) -> UrdfFacts:
     roots = [link for link in links if link not in parents]
     if len(roots) != 1:
         raise ModelFileError(f"URDF {path.name} has {len(roots)} root links; one is needed")
+    for link in links:
+        above, steps = link, 0
+        while above != roots[0]:
+            above, steps = parents[above][2], steps + 1
+            if steps > len(links):
+                raise ModelFileError(f"URDF {path.name}: link {link} hangs in a loop, not a tree")
     return UrdfFacts(path, roots[0], links, joints, parents)
 
 
