@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rejshand_ros.errors import MissingDependencyError
 from rejshand_ros.recording.inspection import as_text, summarise
 from rejshand_ros.recording.repair import RepairReport, needs_repair, repair_all, repair_episode
 
@@ -69,12 +70,17 @@ def retarget_main(arguments: Sequence[str] | None = None) -> None:
 
 def export_main(arguments: Sequence[str] | None = None) -> None:
     """`rejshand export-dataset EPISODES --out FOLDER`: a data set for imitation learning."""
-    from rejshand_ros.recording.dataset.export import (
-        BACKENDS,
-        FORMATS,
-        ExportConfig,
-        export_dataset,
-    )
+    try:
+        from rejshand_ros.recording.dataset.export import (
+            BACKENDS,
+            FORMATS,
+            ExportConfig,
+            export_dataset,
+        )
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"export-dataset needs {error.name}: pip install -r requirements/export.txt"
+        ) from error
 
     parser = argparse.ArgumentParser("rejshand export-dataset", description=export_main.__doc__)
     parser.add_argument("episodes", type=Path, nargs="+", help="episodes or folders of episodes")
