@@ -19,6 +19,7 @@ from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.session import RecordingSession
 from rejshand_ros.resources import resource_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
@@ -113,13 +114,23 @@ class BlindHandPose(HandPoseNode):
         return None, "none"
 
 
-def test_what_was_latched_before_the_recorder_is_in_the_episode(graph, tmp_path: Path) -> None:
+def test_what_was_latched_before_the_recorder_is_in_the_episode(
+    graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = set()
+    take = RecordingSession.on_message
+
+    def listen(session: RecordingSession, topic: str, *message) -> None:
+        heard.add(topic)
+        take(session, topic, *message)
+
+    monkeypatch.setattr(RecordingSession, "on_message", listen)
     graph.add(CommandNode, namespace="right", hand="allegro")
     graph.add(BlindHandPose, side="right")
     node = graph.add(RecorderNode, start=False, folder=str(tmp_path))
     node.transition(node.trigger_configure)
     # They arrive while it waits to be activated.
-    graph.until(lambda: node.monitor.handled >= 2)
+    graph.until(lambda: heard >= {"/right/robot_description", "/right/hand_mesh_faces"})
     node.transition(node.trigger_activate)
     assert start(graph, "take").success
     assert stop(graph).success

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_msgs.msg import Joy
+from std_msgs.msg import String
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ConfigError, RecordingError
@@ -114,6 +115,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
                 always=topic.latched,
             )
         self._buttons = Buttons()
+        self._recording = self.advertise(String, "recording", qos.latched())
         # A queue: a press and its release must both be seen, however close together.
         joy_profile = qos.recording(reliable=False, transient=False)
         self.listen(Joy, "joy", self._on_joy, joy_profile)
@@ -123,6 +125,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
     def activate(self) -> None:
         """Begin the episode that a parameter names."""
+        self._say_recording("")
         if self.config.episode:
             self._begin(self.config.episode)
 
@@ -176,6 +179,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
         """Say that the episode has ended early; the recorder may be asked for another one."""
         self._last_error = str(error)
         self.get_logger().error(self._last_error)
+        self._say_recording("")
         if self.config.episode:
             # It was started for this episode; who started it must learn of it.
             self.end(error)
@@ -208,11 +212,13 @@ class RecorderNode(ChainNode[RecorderConfig]):
         self._dropped_before = dict(self.monitor.dropped_by_topic)
         folder = self._session.start(card, time.time_ns())
         self.get_logger().info(f"recording episode {folder}")
+        self._say_recording(str(folder))
         return folder
 
     def _complete(self, success: bool | None) -> Path:
         folder = self._session.stop(success, self._drops())
         self.get_logger().info(f"episode {folder} complete")
+        self._say_recording("")
         return folder
 
     def _drops(self) -> dict[str, int]:
@@ -224,7 +230,12 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def _discard(self) -> Path:
         folder = self._session.discard()
         self.get_logger().info(f"episode {folder} thrown away")
+        self._say_recording("")
         return folder
+
+    def _say_recording(self, folder: str) -> None:
+        """Tell the folder of the episode being recorded, or that there is none."""
+        self._recording.publish(String(data=folder))
 
     def _on_joy(self, message: Joy) -> None:
         pressed = self._buttons.pressed(message)
