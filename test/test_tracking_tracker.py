@@ -30,7 +30,7 @@ class TrueHand:
     side: Side
     position: tuple[float, float, float]
     turn: tuple[float, float, float] = (1.6, 0.0, 0.0)
-    presence: float = 0.95
+    presence: float = 0.99
 
     @property
     def points(self) -> np.ndarray:
@@ -353,7 +353,7 @@ def test_a_huge_image_is_handled() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"acquire_presence": 1.5}, {"keep_presence": 0.95}, {"hold_s": 0.0}, {"confirm_frames": 0},
+    [{"acquire_presence": 1.5}, {"keep_presence": 0.97}, {"hold_s": 0.0}, {"confirm_frames": 0},
      {"sides": ()}, {"hand_length_m": 1.8}],
 )  # fmt: skip
 def test_parameters_out_of_range_are_refused_by_name(wrong: dict[str, object]) -> None:

@@ -19,7 +19,8 @@ class TrackingConfig:
     Attributes:
         sides: The hands to follow; a hand of another side is passed over.
         acquire_presence: Probability of a hand in the crop from which a new hand is taken up; its
-            mirror image must reach nearly as much.
+            mirror image must reach nearly as much, and a hand that comes back where it was lost
+            needs less.
         acquire_error: Distance between a new hand's metric points and its image points above
             which it is not taken up, as a share of its extent.
         keep_presence: Probability below which a followed hand counts as not seen; lower than
@@ -49,7 +50,7 @@ class TrackingConfig:
     """
 
     sides: tuple[Side, ...] = (Side.RIGHT, Side.LEFT)
-    acquire_presence: float = 0.9
+    acquire_presence: float = 0.95
     acquire_error: float = 0.08
     keep_presence: float = 0.5
     hold_s: float = 0.3

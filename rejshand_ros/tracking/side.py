@@ -56,6 +56,10 @@ class SideMemory:
             right += _MEMORY_SHARE * ((remembered is Side.RIGHT) - right)
         return right
 
+    def was_here(self, find: HandBox, tracks: Iterable[Track], stamp_ns: int) -> bool:
+        """Whether a hand was seen hereabouts a moment ago, so that a find is no surprise."""
+        return self._nearest(find, tracks, stamp_ns) is not None
+
     def _nearest(self, find: HandBox, tracks: Iterable[Track], stamp_ns: int) -> Side | None:
         """The side of a hand that was seen hereabouts a moment ago."""
         held = {t.side: t.last for t in tracks if t.state is TrackState.HELD}

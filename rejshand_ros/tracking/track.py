@@ -163,9 +163,10 @@ class Track:
 
     @property
     def is_weak(self) -> bool:
-        """Whether of late it did not look like what would be taken up as a new hand."""
+        """Whether of late it hardly looked like a hand."""
         config = self._config
-        return self._presence < config.acquire_presence or self._error > config.acquire_error
+        threshold = 0.5 * (config.acquire_presence + config.keep_presence)
+        return self._presence < threshold or self._error > config.acquire_error
 
     def next_box(self, stamp_ns: int) -> HandBox:
         """Where the hand should be at a time: its last box, moved on, widened while unseen."""

@@ -34,6 +34,10 @@ _BETTER = 0.8
 """A second look replaces the first only if its badness is less than this share of the first's."""
 _DOUBT_HASTE = 0.3
 """The check's period then, as a share of the usual one."""
+_EXPECTED = 0.1
+"""By how much less presence a hand needs that comes back where it was lost."""
+_SAME_PLACE = 0.2
+"""A hand whose box overlaps the find's less than this is not what was found."""
 _SAME_HAND = 0.2
 """Two tracks whose keypoints lie nearer than this share of a box are one hand."""
 _SAME_HAND_FRAMES = 3
@@ -248,7 +252,10 @@ class HandTracker:
             if belief > 0.7 or side.other not in self.config.sides:
                 return
             side, belief = side.other, 0.5
-        if min(look[0].presence for look in looks) < 0.9 * self.config.acquire_presence:
+        needed = self.config.acquire_presence
+        if self._memory.was_here(find, self._tracks.values(), stamp_ns):
+            needed -= _EXPECTED
+        if min(look[0].presence for look in looks) < needed - _EXPECTED / 2:
             return
         seen, fits = looks[side is Side.LEFT]
         for _ in range(_REFINEMENTS):
@@ -256,8 +263,8 @@ class HandTracker:
                 return
             mirror = side is Side.LEFT
             ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.box], [mirror])
-        good = seen.presence >= self.config.acquire_presence
-        if not (fits and good and seen.error <= self.config.acquire_error):
+        good = seen.presence >= needed and seen.error <= self.config.acquire_error
+        if not (fits and good and overlap(seen.box, find) >= _SAME_PLACE):
             return
         if not self._is_double(seen):
             self._begin(side, seen, camera, belief)
