@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -156,6 +157,9 @@ def _run(work: dict[Path, Path], config: ExportConfig) -> Iterator[tuple[Path, d
 
 
 def _run_ray(work: dict[Path, Path], config: ExportConfig) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """On the cluster that RAY_ADDRESS names, or on one of `workers` processes started here."""
+    # Ray reports its use over the network unless told otherwise.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
     except ImportError:
@@ -164,7 +168,17 @@ def _run_ray(work: dict[Path, Path], config: ExportConfig) -> Iterator[tuple[Pat
         ) from None
     started_here = not ray.is_initialized()
     if started_here:
-        ray.init(num_cpus=config.workers, include_dashboard=False, log_to_driver=False)
+        address = os.environ.get("RAY_ADDRESS")
+        if address:
+            # A cluster knows its own processors and refuses to be told.
+            ray.init(address=address, log_to_driver=False)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=config.workers,
+                include_dashboard=False,
+                log_to_driver=False,
+            )
     try:
         task = ray.remote(stage_episode)
         waiting = {
