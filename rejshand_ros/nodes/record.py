@@ -39,8 +39,8 @@ class EpisodeKeys:
         self._task, self._operator = task, operator
         self.folder: str | None = None
         """Of the episode being recorded; empty: none; None: the recorder has not said yet."""
-        self._start = node.create_client(StartEpisode, "start_episode")
-        self._stop = node.create_client(StopEpisode, "stop_episode")
+        self._start: Any = node.create_client(StartEpisode, "start_episode")
+        self._stop: Any = node.create_client(StopEpisode, "stop_episode")
         node.create_subscription(String, "recording", self._on_recording, qos.latched())
 
     @property
