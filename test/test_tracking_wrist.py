@@ -61,15 +61,17 @@ def test_points_that_make_no_sense_are_refused() -> None:
         wrist_position(2 * pixels.mean(0) - pixels, points, CAMERA)
 
 
-def test_hand_length_is_calibrated_or_averaged() -> None:
+def test_hand_length_is_calibrated_or_the_networks() -> None:
     points = _hand((0.3, 0.2, 0.1))
     true = hand_length(points)
     assert 0.15 < true < 0.22
     length, factor = HandLength(0.2).update(points)
     assert length == 0.2
     assert hand_length(points * factor) == pytest.approx(0.2)
-    average = HandLength()
-    for scale in (0.9, 1.1, 1.0):
-        length, factor = average.update(points * scale)
+    own = HandLength()
+    for _ in range(20):
+        # Foreshortened ones come out too short, and must not pull the length down.
+        own.update(points * 0.9)
+        length, factor = own.update(points)
     assert length == pytest.approx(true)
-    assert hand_length(points * factor) == pytest.approx(true)
+    assert factor == 1.0

@@ -45,7 +45,7 @@ class TrackingConfig:
         position_filter: Of the wrist's position, metres.
         orientation_filter: Of the wrist's orientation, radians.
         hand_length_m: The operator's calibrated hand length (wrist to tip of the straightened
-            middle finger), metres; None takes the network's, averaged.
+            middle finger), metres; None takes the network's.
         longest_side_px: Larger images are refused, pixels.
     """
 

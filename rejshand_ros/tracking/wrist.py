@@ -2,10 +2,12 @@
 
 The network gives the hand's points in the image and, separately, in metres relative to the wrist.
 One translation makes the second project onto the first. Its distance is as good as the hand's
-assumed length: the operator's calibrated one, or else the network's own guess, averaged.
+assumed length: the operator's calibrated one, or else the network's own guess.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 import cv2
 import numpy as np
@@ -98,21 +100,22 @@ def reprojection_error(
 
 
 class HandLength:
-    """The hand's length: the calibrated one, or a slow average of what the network says.
+    """The hand's length: the operator's calibrated one, or what the network says when it is sure.
+
+    A hand seen from the front comes out as long as it is; a foreshortened one comes out too short.
+    So the network's length is a high percentile of the last seconds', not their mean, and single
+    estimates are not stretched to it one by one.
 
     Args:
-        calibrated_m: The operator's, metres; None to average.
+        calibrated_m: The operator's, metres; None to take the network's.
     """
 
-    _WINDOW = 60
+    _WINDOW = 150
+    _PERCENTILE = 90.0
 
     def __init__(self, calibrated_m: float | None = None) -> None:
         self.calibrated_m = calibrated_m
-        self._mean, self._count = 0.0, 0
-
-    def reset(self) -> None:
-        """Another hand: forget the average."""
-        self._mean, self._count = 0.0, 0
+        self._lengths: deque[float] = deque(maxlen=self._WINDOW)
 
     def update(self, keypoints: Array) -> tuple[float, float]:
         """Take in one estimate.
@@ -121,11 +124,11 @@ class HandLength:
             keypoints: (21, 3) metres.
 
         Returns:
-            The hand's length, metres, and the factor that brings these keypoints to it.
+            The hand's length, metres, and the factor by which the network's metres are to be
+            multiplied.
         """
-        measured = hand_length(keypoints)
-        if self.calibrated_m is not None:
-            return self.calibrated_m, self.calibrated_m / max(measured, 1e-3)
-        self._count = min(self._count + 1, self._WINDOW)
-        self._mean += (measured - self._mean) / self._count
-        return self._mean, self._mean / max(measured, 1e-3)
+        self._lengths.append(hand_length(keypoints))
+        own = float(np.percentile(self._lengths, self._PERCENTILE))
+        if self.calibrated_m is None:
+            return own, 1.0
+        return self.calibrated_m, self.calibrated_m / max(own, 1e-3)
