@@ -60,8 +60,8 @@ class GraspPlan:
 
 
 PLANS = {
-    "allegro": GraspPlan("fist", opened=0.0, squeeze_m=0.02, lower_m=0.004),
-    "shadow": GraspPlan("fist", opened=0.0, squeeze_m=0.03, lower_m=0.003),
+    "allegro": GraspPlan("fist", opened=0.0, lower_m=0.004),
+    "shadow": GraspPlan("fist", opened=0.0, lower_m=0.003),
 }
 
 
@@ -215,7 +215,7 @@ def _smooth(share: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _keypoints(closed: str, share: float, side: str) -> bytes:
-    angles = (1.0 - share) * open_hand() + share * synergy(closed)
+    angles = (1.0 - share) * open_hand(closed) + share * synergy(closed)
     points = pose_skeleton(load_template(), HandParameters.of(angles)).keypoints[0]
     if side == "left":
         points = points * np.array([1.0, -1.0, 1.0])
@@ -227,10 +227,13 @@ def human_keypoints(closed: str, share: float, side: str) -> Array:
     return np.frombuffer(_keypoints(closed, round(float(share), 4), side)).reshape(21, 3).copy()
 
 
-def open_hand() -> Array:
-    """Angles (22,) of a hand with stretched fingers and the thumb on its way to oppose them."""
-    angles = synergy("flat")
+def open_hand(closed: str) -> Array:
+    """Angles (22,) of a hand with stretched fingers and the thumb held as the closed hand has it.
+
+    So the thumb only bends while the hand closes, and does not sweep the object aside.
+    """
+    angles, goal = synergy("flat"), synergy(closed)
     for number, dof in enumerate(DOFS):
         if dof.finger == 0:
-            angles[number] = 0.4 * synergy("sphere")[number]
+            angles[number] = 0.0 if dof.kind == "flexion" else goal[number]
     return angles
