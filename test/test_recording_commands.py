@@ -19,6 +19,7 @@ from rejshand_ros.recording.commands import (
 from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.inspection import summarise
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 REST = load_template().rest_keypoints
 
@@ -63,9 +64,14 @@ def test_retargeting_an_episode_is_deterministic_and_names_its_parent(
         out = tmp_path / f"again{number}"
         retarget_main([str(folder), "--hand", "shadow", "--out", str(out)])
     assert "6 joint targets" in capsys.readouterr().out
-    assert read_card(tmp_path / "again0").parent == "take"
+    card = read_card(tmp_path / "again0")
+    assert card.parent == "take"
+    assert card.extra["hand"] == "shadow"
+    assert list(card.hashes) == ["hand/shadow_right.yaml"]
     with EpisodeReader(tmp_path / "again0") as first, EpisodeReader(tmp_path / "again1") as second:
         assert "/right/hand_command" not in first.topics
+        (description,) = first.messages(["/right/robot_description"])
+        assert description.message.data == load_robot_hand("shadow", "right").urdf_path.read_text()
         assert list(first.serialised()) == list(second.serialised())
         targets = [m.message for m in first.messages(["/right/joint_target"])]
     assert targets[0].hand == "shadow"

@@ -21,11 +21,10 @@ from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
-from rejshand_ros.recording.provenance import file_hashes, software_versions
+from rejshand_ros.recording.provenance import file_hashes, hand_files, software_versions
 from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
-from rejshand_ros.resources import resource_path
 
 _STILL_WRITTEN_S = 10.0
 """An episode that grew within this time may be another recorder's."""
@@ -187,11 +186,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def _shaping_files(self) -> dict[str, Path]:
         """The files that decide what the chain makes of an image."""
         config = self.config
-        files = {}
-        for side in SIDES[config.side]:
-            own = config.hand.endswith((".yaml", ".yml"))
-            name = config.hand if own else f"config/hands/{config.hand}_{side.value}.yaml"
-            files[f"hand/{Path(name).name}"] = Path(name) if own else resource_path(name)
+        files = hand_files(config.hand, SIDES[config.side])
         if config.weights:
             card = weights_file(config.weights, ".json")
             both = (card.with_suffix(suffix) for suffix in (".bin", ".safetensors"))
@@ -208,6 +203,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
             operator=operator or self.config.operator,
             versions=self._versions,
             hashes=self._hashes,
+            extra={"hand": self.config.hand, "side": self.config.side},
         )
         self._dropped_before = dict(self.monitor.dropped_by_topic)
         folder = self._session.start(card, time.time_ns())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rejshand_ros import __version__
 from rejshand_ros.errors import RecordingError
+from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.resources import resource_path
 
 _PACKAGES = ("numpy", "openvino", "torch", "mujoco", "pin", "opencv-python-headless", "rosbags")
 
@@ -23,6 +25,22 @@ def software_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue  # A robot's computer needs neither torch nor a simulator.
     return found
+
+
+def hand_files(hand: str, sides: Iterable[Side]) -> dict[str, Path]:
+    """The descriptions of a robot hand: what each is called in a card -> where it lies.
+
+    Args:
+        hand: Name of a hand in config/hands, or the path of a YAML file.
+        sides: The sides in use.
+
+    Raises:
+        ConfigError: No such hand.
+    """
+    if hand.endswith((".yaml", ".yml")):
+        return {f"hand/{Path(hand).name}": Path(hand)}
+    names = [f"{hand}_{side.value}.yaml" for side in sides]
+    return {f"hand/{name}": resource_path(f"config/hands/{name}") for name in names}
 
 
 def file_hashes(files: Mapping[str, Path]) -> dict[str, str]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from rejshand_ros import __version__
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
 from rejshand_ros.recording.episode import CARD_NAME, EpisodeCard, read_card
 from rejshand_ros.recording.message_types import message_store
+from rejshand_ros.recording.provenance import file_hashes, hand_files, software_versions
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
 from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
 from rejshand_ros.retargeting.problem import SolverConfig
@@ -22,6 +22,7 @@ from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 _HAND = "rejshand_msgs/msg/HandPose"
+_DESCRIPTION = "std_msgs/msg/String"
 _TARGET = "rejshand_msgs/msg/JointTarget"
 _TRACKING = 1
 # What the other robot hand did is not what this one would have done.
@@ -86,14 +87,27 @@ def retarget_episode(
             name: RecordedTopic(name.rsplit("/", 1)[0] + "/joint_target", _TARGET)
             for name in solvers
         }
+        descriptions = {
+            name: RecordedTopic(
+                name.rsplit("/", 1)[0] + "/robot_description", _DESCRIPTION, latched=True
+            )
+            for name in solvers
+        }
+        kept = {name: h for name, h in card.hashes.items() if not name.startswith("hand/")}
         new_card = card.completed(
             parent=card.name,
-            versions={**card.versions, "rejshand_ros": __version__},
+            versions={**card.versions, **software_versions()},
+            hashes={**kept, **file_hashes(hand_files(hand, map(_side, solvers)))},
             extra={**card.extra, "hand": hand, "objective": objective},
         )
         made = failures = 0
-        with EpisodeWriter(out, [*topics, *targets.values()], new_card) as writer:
+        offered = [*topics, *descriptions.values(), *targets.values()]
+        with EpisodeWriter(out, offered, new_card) as writer:
             for topic, _, received_ns, data in reader.serialised([t.name for t in topics]):
+                # The description stands before everything else.
+                for name in list(descriptions):
+                    described = descriptions.pop(name).name
+                    writer.write(described, received_ns, _description(solvers[name]))
                 writer.write(topic, received_ns, data)
                 if topic in solvers:
                     result, message = _solve(solvers[topic], data, hand)
@@ -118,6 +132,12 @@ def _side(topic: str) -> Side:
 def _retargeter(hand: str, side: Side, objective: str) -> Retargeter:
     config = RetargeterConfig(objective=objective, solver=SolverConfig(most_time_s=3600.0))
     return Retargeter(load_robot_hand(hand, side), config)
+
+
+def _description(retargeter: Retargeter) -> bytes:
+    urdf = retargeter.robot_hand.urdf_path.read_text(encoding="utf-8")
+    store = message_store()
+    return bytes(store.serialize_cdr(store.types[_DESCRIPTION](data=urdf), _DESCRIPTION))
 
 
 def _solve(retargeter: Retargeter, data: bytes, hand: str) -> tuple[RetargetResult | None, bytes]:
