@@ -119,10 +119,10 @@ def test_a_mirrored_hand_gives_the_mirrored_command(seed: int, hand: str) -> Non
                 np.array([(tip - frame.translation) @ frame.rotation for tip in found.values()])
             )
         # The left Allegro is not quite the right one's mirror image: its thumb's base lies 10 mm
-        # off it, as the maker has it.
-        thumb = 1.5e-2 if hand == "allegro" else 2e-3
+        # off it, as the maker has it, and where fingers touch, the thumb moves them too.
+        thumb, finger = (1.5e-2, 1e-2) if hand == "allegro" else (2e-3, 2e-3)
         np.testing.assert_allclose(tips[0][0], (tips[1] * MIRROR)[0], atol=thumb)
-        np.testing.assert_allclose(tips[0][1:], (tips[1] * MIRROR)[1:], atol=2e-3)
+        np.testing.assert_allclose(tips[0][1:], (tips[1] * MIRROR)[1:], atol=finger)
 
 
 @settings(max_examples=10, deadline=None)
