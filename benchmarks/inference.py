@@ -32,7 +32,7 @@ _MEDIAPIPE = "0.10.21"
 _ENVIRONMENT = Path(".venvs/mediapipe")
 _SERVER = Path(__file__).parent / "peer/mediapipe_server.py"
 _PRESETS = ("light", "paper")
-_REPETITIONS = 40
+_REPETITIONS = 20
 
 
 def install() -> Path:
