@@ -48,6 +48,8 @@ class Sighting:
         keypoints_3d: (21, 3) metres, camera axes, relative to the wrist.
         vertices: (778, 3) metres, camera axes, relative to the wrist.
         box: The hand's box, from these keypoints.
+        position: (3,) metres, where the wrist is if the keypoints' metres are right; NaN if no
+            place before the camera explains them.
         error: Distance between the metric points and the image points, as a share of the hand.
         presence: Probability of a hand in the crop, 0..1.
         right_probability: Probability that the crop as given shows a right hand, 0..1.
@@ -58,6 +60,7 @@ class Sighting:
     keypoints_3d: Array
     vertices: Array
     box: HandBox
+    position: Array
     error: float
     presence: float
     right_probability: float
@@ -80,13 +83,14 @@ def sighting(
         error = reprojection_error(pixels, keypoints, position, camera)
     except InputError:
         # No place before the camera explains the points: as wrong as can be.
-        error = np.inf
+        position, error = np.full(3, np.nan), np.inf
     return Sighting(
         stamp_ns,
         pixels,
         keypoints,
         crop.points_to_camera(estimate.vertices),
         box_of_keypoints(pixels, crop.roll_rad, side, estimate.presence),
+        position,
         error,
         estimate.presence,
         estimate.right_probability,
@@ -210,8 +214,9 @@ class Track:
         """Replace this image's sighting by a better one; what was smoothed starts afresh.
 
         Raises:
-            InputError: It explains no place before the camera; the track is as before.
+            InputError: Its palm has no plane; the track is as before.
         """
+        wrist_frame(seen.keypoints_3d, self.side)
         for smooth in self._filters:
             smooth.reset()
         self.hand = self._accept(seen, camera)
@@ -230,7 +235,8 @@ class Track:
         """Place, scale and smooth a sighting."""
         length, factor = self._length.update(seen.keypoints_3d)
         keypoints = seen.keypoints_3d * factor
-        position = wrist_position(seen.keypoints_2d, keypoints, camera)
+        # Seen from one camera, a hand of twice the size stands twice as far.
+        position = seen.position * factor
         rotation = wrist_frame(keypoints, self.side).rotation
         pixels, vertices = seen.keypoints_2d, seen.vertices * factor
         if self._config.smooth:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -230,7 +232,9 @@ class HandTracker:
                 return
             box = seen.box
         if seen.badness < _BETTER * track.last.badness:
-            track.correct(seen, camera)
+            # A palm without a plane is no better sighting: the track stays as it was.
+            with suppress(InputError):
+                track.correct(seen, camera)
 
     def _is_taken(self, side: Side) -> bool:
         """Whether a side is followed so well that a further find cannot take its place."""
