@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rejshand_msgs.msg import HandPose, JointTarget
+from rejshand_msgs.srv import Calibrate
 from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
@@ -26,6 +27,10 @@ class RetargetingConfig(NodeConfig):
 
     hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
     side: str = parameter("right", "side of the hand", choices=("right", "left"))
+    objective: str = parameter(
+        "vector", "what is asked of the robot hand", choices=("vector", "position", "pinch")
+    )
+    person: str = parameter("", "whose calibration to begin with; empty: the hand's fixed scales")
 
 
 class RetargetingNode(ChainNode[RetargetingConfig]):
@@ -46,13 +51,35 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         self._retargeter = self.build_retargeter()
         self._targets = self.advertise(JointTarget, "joint_target", qos.stream())
         self.listen(HandPose, "hand_pose", self._on_hand, qos.newest_only())
+        self._calibration = self.build_calibration()
+        self.serve(Calibrate, "calibrate", self._on_calibrate)
+        self.every(0.5, lambda: self._calibration.check(self.now_ns()))
 
     def build_retargeter(self) -> Any:
         """The solver that this node runs."""
-        from rejshand_ros.retargeting.retargeter import Retargeter
+        from rejshand_ros.retargeting.calibration import calibration_path, load_calibration
+        from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
         from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
-        return Retargeter(load_robot_hand(self.config.hand, self._side))
+        hand, person = self.config.hand, self.config.person
+        calibration = None
+        if person:
+            path = calibration_path(person, hand, self._side)
+            calibration = load_calibration(path, hand, self._side)
+        return Retargeter(
+            load_robot_hand(hand, self._side),
+            RetargeterConfig(objective=self.config.objective),
+            calibration=calibration,
+        )
+
+    def build_calibration(self) -> Any:
+        """What measures the operator's hand."""
+        from rejshand_ros.nodes.hand_calibration import HandCalibration
+
+        return HandCalibration(self._retargeter)
+
+    def _on_calibrate(self, request: Any, response: Any) -> Any:
+        return self._calibration.serve(request, response, self.now_ns())
 
     def cleanup(self) -> None:
         """Let go of the solver."""
@@ -72,6 +99,7 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
             return
         if hand.side is not self._side:
             raise InputError(f"{hand.side} hand on the topic of the {self._side} one")
+        self._calibration.see(hand.keypoints_3d, hand.stamp_ns)
         result = self._retargeter.retarget(hand.keypoints_3d, hand.side, hand.stamp_ns)
         self._targets.publish(
             target_to_message(result, hand.stamp_ns, self.config.hand, self._side)
