@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rejshand_ros.errors import ConfigError, InputError, ModelFileError, SimulationError
+from rejshand_ros.errors import ConfigError, InputError, SimulationError
 from rejshand_ros.geometry import RigidTransform, rotation_from_vector
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.simulation.backend import BACKENDS, HandBackend, load_backend
 from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 from rejshand_ros.simulation.scene import load_scene, scene_from_mapping, scene_names
-from rejshand_ros.simulation.urdf import read_urdf
 
 HANDS = [("allegro", "right"), ("allegro", "left"), ("shadow", "right"), ("shadow", "left")]
 
@@ -168,40 +166,3 @@ def test_a_hand_whose_joints_the_urdf_lacks_is_refused() -> None:
     names = ("elbow", *robot.joint_names[1:])
     with pytest.raises(ConfigError, match=r"elbow.*joint_1\.0"):
         load_backend("scripted", replace(robot, joint_names=names))
-
-
-LINKS = '<link name="a"/><link name="b"/>'
-JOINT = (
-    '<joint name="j" type="revolute"><parent link="a"/><child link="{child}"/>'
-    '<limit lower="{lower}" upper="1" effort="1" velocity="1"/></joint>'
-)
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (LINKS + JOINT.format(child="b", lower=2), "reversed"),
-        (LINKS + JOINT.format(child="c", lower=0), "no link 'c'"),
-        (LINKS, "root links a, b"),
-        (
-            '<link name="a"><visual><geometry><mesh filename="a.stl"/></geometry></visual></link>',
-            "mesh .* missing",
-        ),
-        ('<link name="a"><visual><geometry><box size="1 2"/></geometry></visual></link>', "finite"),
-        ("<link/>", "no name"),
-    ],
-)
-def test_wrong_urdfs_are_refused(tmp_path: Path, body: str, message: str) -> None:
-    path = tmp_path / "hand.urdf"
-    path.write_text(f"<robot name='x'>{body}</robot>")
-    with pytest.raises(ModelFileError, match=message):
-        read_urdf(path)
-
-
-def test_missing_or_foreign_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="does not exist"):
-        read_urdf(tmp_path / "none.urdf")
-    other = tmp_path / "other.urdf"
-    other.write_text("no xml")
-    with pytest.raises(ModelFileError, match="not XML"):
-        read_urdf(other)

@@ -9,7 +9,7 @@ from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform, rotation_from_vector
 from rejshand_ros.hand.keypoints import KEYPOINT_NAMES
 from rejshand_ros.retargeting.fields import Fields
-from rejshand_ros.retargeting.urdf import UrdfFacts
+from rejshand_ros.urdf import Urdf
 
 OBJECTIVES = ("vector", "position", "pinch")
 
@@ -185,7 +185,7 @@ def read_couplings(sections: Sequence[Fields], names: Sequence[str]) -> tuple[Co
     return tuple(couplings)
 
 
-def read_finger(section: Fields, name: str, urdf: UrdfFacts) -> Finger:
+def read_finger(section: Fields, name: str, urdf: Urdf) -> Finger:
     """A finger's tip link and pad."""
     with section.section(name) as fields:
         tip = urdf.check_link(fields.text("tip_link"), f"fingers.{name}")
@@ -200,7 +200,7 @@ def read_finger(section: Fields, name: str, urdf: UrdfFacts) -> Finger:
     return Finger(tip, pad)
 
 
-def read_objective(fields: Fields, kind: str, urdf: UrdfFacts) -> ObjectiveConfig:
+def read_objective(fields: Fields, kind: str, urdf: Urdf) -> ObjectiveConfig:
     """An objective's scale, Huber width, terms and pinches."""
     if kind not in OBJECTIVES:
         raise unknown_choice("objective", kind, OBJECTIVES)
@@ -218,7 +218,7 @@ def read_objective(fields: Fields, kind: str, urdf: UrdfFacts) -> ObjectiveConfi
     return objective
 
 
-def _read_term(fields: Fields, kind: str, urdf: UrdfFacts) -> Term:
+def _read_term(fields: Fields, kind: str, urdf: Urdf) -> Term:
     with fields:
         where = f"objectives.{kind}.terms"
         start = None if kind == "position" else urdf.check_link(fields.text("from"), where)
@@ -250,7 +250,7 @@ def _read_pinch(fields: Fields) -> PinchConfig:
         )
 
 
-def read_collision(fields: Fields, urdf: UrdfFacts) -> CollisionConfig | None:
+def read_collision(fields: Fields, urdf: Urdf) -> CollisionConfig | None:
     """Capsules and the pairs to keep apart.
 
     Two capsules are a pair unless at most `adjacent_joints` movable joints lie between their

@@ -28,7 +28,7 @@ from rejshand_ros.retargeting.hand_parts import (
     read_objective,
     read_pose,
 )
-from rejshand_ros.retargeting.urdf import UrdfFacts, read_urdf
+from rejshand_ros.urdf import Urdf, read_urdf
 
 __all__ = [
     "Capsule",
@@ -224,7 +224,7 @@ def _read_fixed(fields: Fields) -> list[tuple[str, float]]:
     return [(name, section.number(name)) for name in section.names()]
 
 
-def _read_joints(fields: Fields, urdf: UrdfFacts) -> dict[str, list[object]]:
+def _read_joints(fields: Fields, urdf: Urdf) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {
         key: [] for key in ("name", "driver", "velocity", "acceleration", "rest")
     }

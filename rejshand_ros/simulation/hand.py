@@ -14,7 +14,7 @@ from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.resources import resource_path
 from rejshand_ros.simulation.backend import check_joints
-from rejshand_ros.simulation.urdf import Urdf, read_urdf
+from rejshand_ros.urdf import Urdf, read_urdf
 
 if TYPE_CHECKING:
     from rejshand_ros.retargeting.hand_parts import Coupling
@@ -114,8 +114,9 @@ def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
         ModelFileError: The URDF is missing or wrong.
     """
     urdf = read_urdf(Path(robot.urdf_path))
+    urdf.check_meshes()
     name = f"{robot.hand} {robot.side}"
-    check_joints(name, tuple(robot.joint_names), urdf.movable)
+    check_joints(name, tuple(robot.joint_names), tuple(urdf.joints))
     tips = tuple(robot.fingertip_links.values())
     missing = [tip for tip in tips if tip not in urdf.links]
     if missing:

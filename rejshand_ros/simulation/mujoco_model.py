@@ -161,7 +161,7 @@ def _with_mount(hand: SimulatedHand) -> str:
     ElementTree.SubElement(tree, "link", name=MOUNT)
     joint = ElementTree.SubElement(tree, "joint", name="hand_mount_joint", type="fixed")
     ElementTree.SubElement(joint, "parent", link=MOUNT)
-    ElementTree.SubElement(joint, "child", link=hand.urdf.root)
+    ElementTree.SubElement(joint, "child", link=hand.urdf.root_link)
     # To MuJoCo a link of this name is the world itself, which nothing carries.
     for tag in tree.iter():
         if tag.tag == "link" and tag.get("name") == "world":

@@ -13,7 +13,7 @@ import yaml
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import RigidTransform
 from rejshand_ros.resources import resource_path
-from rejshand_ros.simulation.urdf import rotation_from_rpy
+from rejshand_ros.urdf import rotation_from_rpy
 
 Triple = tuple[float, float, float]
 T = TypeVar("T")

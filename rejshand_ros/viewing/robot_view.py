@@ -13,10 +13,10 @@ from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform, rotation
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
-from rejshand_ros.simulation.urdf import UrdfShape, read_urdf
 from rejshand_ros.synthetic import primitives
 from rejshand_ros.synthetic.mesh import Light, Material, Mesh
 from rejshand_ros.synthetic.rasterizer import render
+from rejshand_ros.urdf import UrdfShape, read_urdf
 
 Image = NDArray[np.uint8]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from rejshand_ros.errors import ModelFileError
+from rejshand_ros.errors import ModelFileError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
 
 _SHAPES = ("box", "cylinder", "sphere", "capsule", "mesh")
+_MOVABLE = ("revolute", "prismatic")
+_FIXED = "fixed"
+_LIMITS = ("lower", "upper", "velocity", "effort")
 
 
 @dataclass(frozen=True)
@@ -45,66 +49,116 @@ class UrdfLink:
 
 @dataclass(frozen=True)
 class UrdfJoint:
-    """One joint.
+    """One movable joint.
 
     Attributes:
         name: Name.
-        kind: "revolute", "continuous", "prismatic" or "fixed".
         parent: Link it hangs on.
         child: Link it carries.
-        lower: Radians; nan where not limited.
-        upper: Radians; nan where not limited.
-        effort: Newton metres; nan where not given.
-        velocity: Radians a second; nan where not given.
+        lower: Radians (metres if prismatic).
+        upper: Radians (metres).
+        velocity: Radians (metres) a second.
+        effort: Newton metres (newtons).
     """
 
     name: str
-    kind: str
     parent: str
     child: str
     lower: float
     upper: float
-    effort: float
     velocity: float
+    effort: float
+
+
+@dataclass(frozen=True)
+class UrdfMount:
+    """What a link hangs on.
+
+    Attributes:
+        joint: Name of the joint between them.
+        moves: Whether the joint moves.
+        parent: The link nearer to the root.
+    """
+
+    joint: str
+    moves: bool
+    parent: str
 
 
 @dataclass(frozen=True)
 class Urdf:
-    """A robot description.
+    """A robot description: a tree of links.
 
     Attributes:
         path: The file.
-        root: Name of the root link.
+        root_link: The link that is nobody's child.
         links: By name, in the file's order.
-        joints: By name, in the file's order.
+        joints: Movable joints by name, in the file's order.
+        mounts: What each link hangs on, but the root.
     """
 
     path: Path
-    root: str
+    root_link: str
     links: dict[str, UrdfLink]
     joints: dict[str, UrdfJoint]
+    mounts: dict[str, UrdfMount]
 
-    @property
-    def movable(self) -> tuple[str, ...]:
-        """Names of the joints that move, in the file's order."""
-        return tuple(name for name, joint in self.joints.items() if joint.kind != "fixed")
+    def joints_above(self, link: str) -> tuple[str, ...]:
+        """Movable joints from the root down to a link."""
+        chain: list[str] = []
+        while link in self.mounts:
+            mount = self.mounts[link]
+            if mount.moves:
+                chain.append(mount.joint)
+            link = mount.parent
+        return tuple(reversed(chain))
 
-    def parent_of(self, link: str) -> str | None:
-        """The link above this one; None for the root."""
-        return next((j.parent for j in self.joints.values() if j.child == link), None)
+    def check_link(self, name: str, where: str) -> str:
+        """The name, if there is such a link.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if name not in self.links:
+            raise unknown_choice(f"link in {where}", name, self.links)
+        return name
+
+    def check_joint(self, name: str, where: str) -> str:
+        """The name, if there is such a movable joint.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if name not in self.joints:
+            raise unknown_choice(f"joint in {where}", name, self.joints)
+        return name
+
+    def check_meshes(self) -> None:
+        """See that every mesh is there; only who shows or simulates shapes needs them.
+
+        Raises:
+            ModelFileError: One is not.
+        """
+        for link in self.links.values():
+            for shape in (*link.visuals, *link.collisions):
+                if shape.mesh is not None and not shape.mesh.is_file():
+                    raise ModelFileError(
+                        f"URDF {self.path}: mesh {shape.mesh} of link {link.name} is missing"
+                    )
 
 
+@lru_cache(maxsize=16)
 def read_urdf(path: Path) -> Urdf:
     """Read and check a URDF.
 
     Raises:
-        ModelFileError: Missing file, no URDF, a missing mesh, reversed limits, a joint between
-            links that do not exist, or no single root.
+        ModelFileError: Missing file, no URDF, a joint of a kind that is not supported, without
+            limits or with reversed ones, or links that do not form a single tree.
     """
     try:
         robot = ElementTree.parse(path).getroot()
-    except FileNotFoundError:
-        raise ModelFileError(f"URDF {path} does not exist") from None
+    except OSError as error:
+        raise ModelFileError(f"URDF {path}: {error.strerror}") from None
     except ElementTree.ParseError as error:
         raise ModelFileError(f"URDF {path} is not XML: {error}") from None
     if robot.tag != "robot":
@@ -116,31 +170,32 @@ def read_urdf(path: Path) -> Urdf:
     }
     try:
         links = {_name(tag): _read_link(tag, path, colours) for tag in robot.findall("link")}
-        joints = {_name(tag): _read_joint(tag) for tag in robot.findall("joint")}
+        mounts: dict[str, UrdfMount] = {}
+        joints: dict[str, UrdfJoint] = {}
+        for tag in robot.findall("joint"):
+            child, mount = _read_mount(tag, links)
+            if child in mounts:
+                raise ValueError(f"link {child} hangs on {mounts[child].joint} and {mount.joint}")
+            mounts[child] = mount
+            if mount.moves:
+                joints[mount.joint] = _read_joint(tag, mount, child)
+        root = _root(links, mounts)
     except ValueError as error:
         raise ModelFileError(f"URDF {path}: {error}") from None
-    _check(path, links, joints)
-    children = {joint.child for joint in joints.values()}
-    roots = [name for name in links if name not in children]
+    return Urdf(path, root, links, joints, mounts)
+
+
+def _root(links: dict[str, UrdfLink], mounts: dict[str, UrdfMount]) -> str:
+    roots = [name for name in links if name not in mounts]
     if len(roots) != 1:
-        raise ModelFileError(f"URDF {path} has root links {', '.join(roots)}; one is needed")
-    return Urdf(path, roots[0], links, joints)
-
-
-def _check(path: Path, links: dict[str, UrdfLink], joints: dict[str, UrdfJoint]) -> None:
-    for link in links.values():
-        for shape in (*link.visuals, *link.collisions):
-            if shape.mesh is not None and not shape.mesh.is_file():
-                raise ModelFileError(f"URDF {path}: mesh {shape.mesh} of link {link.name} missing")
-    for joint in joints.values():
-        for end in (joint.parent, joint.child):
-            if end not in links:
-                raise ModelFileError(f"URDF {path}: joint {joint.name} names no link {end!r}")
-        if joint.kind in ("revolute", "prismatic") and not joint.lower < joint.upper:
-            raise ModelFileError(
-                f"URDF {path}: limits of joint {joint.name} are reversed or missing "
-                f"(lower {joint.lower:g}, upper {joint.upper:g})"
-            )
+        raise ValueError(f"root links are {', '.join(roots) or 'none'}; one is needed")
+    for name in links:
+        above, steps = name, 0
+        while above != roots[0]:
+            above, steps = mounts[above].parent, steps + 1
+            if steps > len(links):
+                raise ValueError(f"link {name} hangs in a loop, not in a tree")
+    return roots[0]
 
 
 def _name(tag: ElementTree.Element) -> str:
@@ -183,26 +238,35 @@ def _read_shape(
     return UrdfShape(shape.tag, size, _pose(tag), mesh, colour)
 
 
-def _read_joint(tag: ElementTree.Element) -> UrdfJoint:
-    limit = tag.find("limit")
-
-    def bound(key: str) -> float:
-        return float("nan") if limit is None else float(limit.get(key, "nan"))
-
-    def end(key: str) -> str:
+def _read_mount(tag: ElementTree.Element, links: dict[str, UrdfLink]) -> tuple[str, UrdfMount]:
+    """The link that a joint carries, and what that link hangs on."""
+    name, kind = _name(tag), tag.get("type", "")
+    if kind not in (*_MOVABLE, _FIXED):
+        raise ValueError(f"joint {name} is {kind!r}; valid: {', '.join((*_MOVABLE, _FIXED))}")
+    ends = []
+    for key in ("parent", "child"):
         found = tag.find(key)
-        return "" if found is None else found.get("link", "")
+        link = "" if found is None else found.get("link", "")
+        if link not in links:
+            raise ValueError(f"joint {name} names no link {link!r}")
+        ends.append(link)
+    return ends[1], UrdfMount(name, kind in _MOVABLE, ends[0])
 
-    return UrdfJoint(
-        _name(tag),
-        tag.get("type", ""),
-        end("parent"),
-        end("child"),
-        bound("lower"),
-        bound("upper"),
-        bound("effort"),
-        bound("velocity"),
-    )
+
+def _read_joint(tag: ElementTree.Element, mount: UrdfMount, child: str) -> UrdfJoint:
+    limit = tag.find("limit")
+    # The two positions default to zero, as URDF has it.
+    given = {"lower": "0", "upper": "0"} | ({} if limit is None else limit.attrib)
+    try:
+        values = {key: _numbers(given[key], 1)[0] for key in _LIMITS}
+    except (KeyError, ValueError):
+        raise ValueError(f"joint {mount.joint} lacks limits ({', '.join(_LIMITS)})") from None
+    if not values["lower"] < values["upper"]:
+        raise ValueError(
+            f"limits of joint {mount.joint} are reversed or missing: {values['lower']:g} to "
+            f"{values['upper']:g}"
+        )
+    return UrdfJoint(mount.joint, mount.parent, child, **values)
 
 
 def _colour(material: ElementTree.Element) -> tuple[float, float, float, float] | None:
