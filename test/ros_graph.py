@@ -41,10 +41,10 @@ class Graph:
         self.probe.create_subscription(kind, topic, received.append, profile)
         return received
 
-    def publisher(self, kind, topic, profile=10):
+    def publisher(self, kind, topic, profile=10, timeout_s=10.0):
         """A publisher of the probe, once somebody listens."""
         publisher = self.probe.create_publisher(kind, topic, profile)
-        self.until(lambda: publisher.get_subscription_count() > 0)
+        self.until(lambda: publisher.get_subscription_count() > 0, timeout_s)
         return publisher
 
     def call(self, kind, name, request=None):

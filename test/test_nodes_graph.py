@@ -346,7 +346,8 @@ def test_wrong_targets_are_refused_and_said(graph, robot):
 def test_a_joystick_stops_and_engages(graph, robot):
     node = graph.add(CommandNode, joy_engage_button=0, joy_stop_button=1)
     states = graph.collect(TeleopState, "teleop_state", qos.latched())
-    joy = graph.publisher(Joy, "joy", qos.newest_only())
+    joy = graph.publisher(Joy, "joy", 10)
+    joy.publish(Joy(buttons=[0, 0]))
     joy.publish(Joy(buttons=[1, 0]))
     graph.until(lambda: states and states[-1].name == "holding")
     joy.publish(Joy(buttons=[1, 1]))

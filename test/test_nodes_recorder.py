@@ -46,8 +46,16 @@ def cards(folder: Path) -> list[EpisodeCard]:
 
 def test_a_held_button_counts_once() -> None:
     buttons = Buttons()
-    presses = [buttons.pressed(Joy(buttons=state)) for state in ([0, 1], [0, 1], [0, 0], [1, 1])]
-    assert presses == [{1}, set(), set(), {0, 1}]
+    states = ([0, 0], [0, 1], [0, 1], [0, 0], [1, 1])
+    presses = [buttons.pressed(Joy(buttons=state)) for state in states]
+    assert presses == [set(), {1}, set(), set(), {0, 1}]
+
+
+def test_a_button_held_from_the_start_is_no_press() -> None:
+    buttons = Buttons()
+    assert buttons.pressed(Joy(buttons=[1, 0])) == set()
+    assert buttons.down == {0}
+    assert buttons.pressed(Joy(buttons=[1, 1])) == {1}
 
 
 def test_buttons_start_end_and_discard_episodes(graph, tmp_path: Path) -> None:
@@ -60,6 +68,8 @@ def test_buttons_start_end_and_discard_episodes(graph, tmp_path: Path) -> None:
         joy_discard_button=1,
     )
     joy = graph.publisher(Joy, "joy", qos.stream())
+
+    joy.publish(Joy(buttons=[0, 0]))
 
     def press(button: int, recording: bool) -> None:
         joy.publish(Joy(buttons=[int(index == button) for index in range(2)]))

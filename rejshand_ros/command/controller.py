@@ -49,7 +49,7 @@ class TeleopController:
         self.joint_limits = joint_limits
         self.config = config or CommandConfig()
         self._limiter = MotionLimiter(joint_limits, self.config.longest_step_s)
-        self._watchdog = InputWatchdog(self.config.watchdog)
+        self._watchdog = InputWatchdog(self.config.watchdog, 1.0 / self.config.rate_hz)
         self._phase = TeleopPhase.DISENGAGED
         self._reason = "not engaged yet"
         self._started = False
@@ -119,6 +119,21 @@ class TeleopController:
         self._enter(TeleopPhase.DISENGAGED, "stop released; engage to go on")
         return Reply(True, self._reason)
 
+    def restart(self) -> None:
+        """Forget where the hand is, as after a time without commands in which it may have moved.
+
+        The next command starts at what is measured from now on. A stop stays latched; otherwise
+        the hand is disengaged and the operator's own disengagement still counts.
+        """
+        self._started = False
+        self._measured = None
+        self._last_tick_ns = None
+        self._capture_ns = None
+        self._target_is_new = False
+        self._watchdog.forget()
+        if self._phase not in (TeleopPhase.STOPPED, TeleopPhase.DISENGAGED):
+            self._enter(TeleopPhase.DISENGAGED, "started anew")
+
     def on_measured(self, positions: ArrayLike, now_ns: int) -> None:
         """Note the hand's measured joint positions (n,), radians; non-finite ones are ignored.
 
@@ -161,7 +176,10 @@ class TeleopController:
         stale = self._watchdog.refusal(capture_ns, now_ns)
         if stale:
             return stale
-        if self._watchdog.judge(now_ns) is InputAge.FRESH and capture_ns <= self._target_capture_ns:
+        # Somebody who repeats one image gives no fresh input. Only after so long a silence that
+        # the hand has disengaged may stamps begin anew, as those of a restarted camera do.
+        known = self._watchdog.judge(now_ns) in (InputAge.FRESH, InputAge.STALE)
+        if known and capture_ns <= self._target_capture_ns:
             return "its image is not newer than the last one followed"
         return ""
 
@@ -221,6 +239,9 @@ class TeleopController:
             return False
         self._limiter.reset(start)
         self._started = True
+        if self._phase in _FOLLOWING:
+            # The ramp begins with the first command, not while there was none.
+            self._begin_ramp(now_ns, self._reason)
         return True
 
     def _update_phase(self, now_ns: int, gap_s: float) -> None:

@@ -22,7 +22,8 @@ class WatchdogConfig:
     """Ages of input, seconds.
 
     Attributes:
-        hold_after_s: An input that arrived longer ago is no longer followed.
+        hold_after_s: An input that arrived longer ago is no longer followed: the command holds
+            at this age at the latest.
         disengage_after_s: An input that arrived longer ago ends the engagement.
         max_capture_age_s: A target whose image was taken longer before its arrival is refused;
             zero switches the check off (capture stamps of an unsynchronised clock).
@@ -49,12 +50,23 @@ class WatchdogConfig:
 class InputWatchdog:
     """Judges the age of the input from explicit times; knows no clock of its own."""
 
-    def __init__(self, config: WatchdogConfig) -> None:
+    def __init__(self, config: WatchdogConfig, period_s: float = 0.0) -> None:
+        """Create a watchdog that has seen no input.
+
+        Args:
+            config: Ages.
+            period_s: Time between two commands. The hand goes on following a command until the
+                next one, so the last that follows an input comes one period before its time.
+        """
         self._config = config
+        # Where commands are rarer than that, half of the time remains for following.
+        self._fresh_s = config.hold_after_s - min(period_s, 0.5 * config.hold_after_s)
         self._arrival_ns: int | None = None
 
     def refusal(self, capture_ns: int, now_ns: int) -> str:
         """Why a target with this capture stamp must not be followed; empty where it may be."""
+        if capture_ns < 0:
+            return f"its capture stamp {capture_ns} ns is no time"
         age_s = (now_ns - capture_ns) * 1e-9
         oldest, lead = self._config.max_capture_age_s, self._config.max_capture_lead_s
         if oldest and age_s > oldest:
@@ -82,4 +94,4 @@ class InputWatchdog:
             return InputAge.NONE
         if age_s > self._config.disengage_after_s:
             return InputAge.EXPIRED
-        return InputAge.STALE if age_s > self._config.hold_after_s else InputAge.FRESH
+        return InputAge.STALE if age_s > self._fresh_s else InputAge.FRESH

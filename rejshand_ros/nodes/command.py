@@ -123,21 +123,31 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             self._describe = partial(description.publish, text)
         self.listen(JointTarget, "joint_target", self._on_target, qos.newest_reliable())
         self.listen(JointState, "joint_states", self._on_measured, qos.newest_only())
-        self.listen(Joy, "joy", self._on_joy, qos.newest_only())
+        # A queue: a short press of the stop must not be overwritten by its release.
+        joy_profile = qos.recording(reliable=False, transient=False)
+        self.listen(Joy, "joy", self._on_joy, joy_profile)
         self.serve(Trigger, "engage", self._answer(self._controller.engage))
         self.serve(Trigger, "disengage", self._answer(self._controller.disengage))
-        self.serve(Trigger, "emergency_stop", self._answer(self._controller.emergency_stop))
+        stop = self._answer(self._controller.emergency_stop, always=True)
+        self.serve(Trigger, "emergency_stop", stop)
         self.serve(Trigger, "release_stop", self._answer(self._controller.release))
         self.every(1.0 / config.rate_hz, self._tick)
 
     def activate(self) -> None:
-        """Tell which robot hand this is."""
+        """Tell which robot hand this is, and what it does."""
         if self._describe is not None:
             self._describe()
+        self._said = None
+        self._say_state(self.now_ns(), self._controller.phase, self._controller.reason)
 
     def deactivate(self) -> None:
         """Take the hand from the operator; whoever activates again must engage again."""
-        self._controller.disengage(self.now_ns(), "by the lifecycle")
+        now_ns = self.now_ns()
+        self._controller.disengage(now_ns, "by the lifecycle")
+        # Said while it still can be: others (the simulation's base) rest on this state.
+        self._say_state(now_ns, self._controller.phase, self._controller.reason)
+        # Until it works again somebody else may move the hand.
+        self._controller.restart()
 
     def diagnostics(self) -> dict[str, str]:
         """State of the teleoperation."""
@@ -151,9 +161,11 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             "last_refusal": controller.last_refusal,
         }
 
-    def _answer(self, request: Callable[[int], Any]) -> Callable[[Any, Any], Any]:
+    def _answer(
+        self, request: Callable[[int], Any], *, always: bool = False
+    ) -> Callable[[Any, Any], Any]:
         def answer(_: Any, response: Trigger.Response) -> Trigger.Response:
-            if not self.active:
+            if not (self.active or always):
                 response.success, response.message = False, "the command node is not active"
                 return response
             reply = request(self.now_ns())
@@ -167,6 +179,12 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         target = target_from_message(message)
         if target.outcome in (SolveOutcome.REJECTED_INPUT, SolveOutcome.INFEASIBLE):
             return
+        if (message.hand, message.side) != (self.config.hand, self.config.side):
+            # Left and right hands may call their joints alike.
+            raise InputError(
+                f"joint target is for {message.hand or 'no hand'} {message.side or 'of no side'}; "
+                f"this is {self.config.hand} {self.config.side}"
+            )
         if target.joint_names != self._names:
             raise InputError(
                 f"joint target names {', '.join(target.joint_names) or 'nothing'}; "
@@ -190,7 +208,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
     def _on_joy(self, message: Joy) -> None:
         pressed = self._buttons.pressed(message)
         now_ns = self.now_ns()
-        if self.config.joy_stop_button in pressed:
+        if self.config.joy_stop_button in self._buttons.down:
             self._controller.emergency_stop(now_ns, "by joystick")
         elif self.config.joy_engage_button in pressed:
             engaged = self._controller.phase.name in ("RAMPING", "TRACKING", "HOLDING")

@@ -9,12 +9,20 @@ class Buttons:
     """Remembers which buttons were down, so that each press counts once."""
 
     def __init__(self) -> None:
-        """Begin with no button down."""
-        self._down: frozenset[int] = frozenset()
+        """Begin without knowing which buttons are down."""
+        self._down: frozenset[int] | None = None
+
+    @property
+    def down(self) -> frozenset[int]:
+        """The buttons that were down in the last message, by number."""
+        return self._down or frozenset()
 
     def pressed(self, message: Joy) -> frozenset[int]:
-        """The buttons that went down since the message before, by number."""
+        """The buttons that went down since the message before, by number.
+
+        None in the first message: a button that sticks, or was held already, is no decision.
+        """
         down = frozenset(index for index, value in enumerate(message.buttons) if value)
-        new = down - self._down
+        new = frozenset() if self._down is None else down - self._down
         self._down = down
         return new
