@@ -1,5 +1,6 @@
 """The whole chain as real processes: a clip in, a bag and a summary out; ends by every way."""
 
+import contextlib
 import json
 import os
 import signal
@@ -125,6 +126,53 @@ def test_a_node_that_dies_ends_the_chain_in_one_line(clip, tmp_path):
     # What was recorded until then is whole.
     with EpisodeReader(tmp_path / "bag") as reader:
         assert reader.message_counts["/image_raw/compressed"] >= 0
+
+
+def node_of(pid, name):
+    """The child that runs a node."""
+    module = f"rejshand_ros.nodes.{name}".encode()
+    for child in children_of(pid):
+        with contextlib.suppress(OSError):
+            if module in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child
+    return None
+
+
+def test_a_kept_chain_survives_the_death_of_its_nodes(clip, tmp_path):
+    program = (
+        "import sys; from pathlib import Path;"
+        "from rejshand_ros.demo.chain import ChainConfig;"
+        "from rejshand_ros.demo.run import run_chain;"
+        "run_chain(ChainConfig(input=sys.argv[1], out=Path(sys.argv[2]), loop=True, respawn=True,"
+        " backend='scripted'), endless=True)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(clip), str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "started in" in process.stdout.readline()
+    killed = {name: node_of(process.pid, name) for name in ("command", "recorder")}
+
+    def recorded(name):
+        return any(p.stat().st_size > 100_000 for p in (tmp_path / name).glob("*.mcap"))
+
+    until(lambda: recorded("bag"), 20)
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    for name in killed:
+        assert "SIGKILL" in process.stderr.readline()
+        until(lambda n=name: node_of(process.pid, n) not in (None, killed[n]), 20)
+    until(lambda: recorded("bag_2"), 20)
+    until((tmp_path / "bag/metadata.yaml").exists, 20)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    with EpisodeReader(tmp_path / "bag_2") as reader:
+        assert reader.message_counts["/image_raw/compressed"] > 0
 
 
 def test_teleop_ends_with_its_input_and_leaves_nothing(clip, tmp_path, monkeypatch, capsys):

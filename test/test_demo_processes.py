@@ -12,6 +12,7 @@ import pytest
 
 from rejshand_ros.demo.domain import given_domain, reserved_domain
 from rejshand_ros.demo.processes import ProcessGroup, ProcessSpec
+from rejshand_ros.demo.respawning import RespawningGroup
 from rejshand_ros.errors import ConfigError, ProcessError
 
 CHILD = """
@@ -179,3 +180,62 @@ def test_a_domain_that_is_none_is_refused(monkeypatch):
     assert given_domain() == 17
     monkeypatch.delenv("ROS_DOMAIN_ID")
     assert given_domain() is None
+
+
+# Processes that are started again.
+
+
+@pytest.fixture
+def kept(group, tmp_path):
+    kept = RespawningGroup(group._environment, tmp_path / "logs")
+    yield kept
+    with contextlib.suppress(ProcessError):  # one may die at this very moment
+        kept.stop()
+
+
+def tending(kept, condition, **options):
+    def tended():
+        kept.tend(**options)
+        return condition()
+
+    until(tended)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_who_dies_is_started_again_and_told_to_go(kept, tmp_path, number):
+    kept.start([spec("lives"), spec("lives", "other")])
+    kept.wait_ready(10)
+    for name in ("lives", "other"):
+        kept.go(name)
+    log = tmp_path / "logs/lives.log"
+    until(lambda: log.read_text() == "going\n")
+    first, other = kept.pid("lives"), kept.pid("other")
+    os.kill(first, number)
+    tending(kept, lambda: log.read_text() == "going\n" * 2)
+    assert kept.is_up("lives")
+    assert kept.pid("lives") != first
+    assert kept.pid("other") == other
+    assert kept.restarts == {"lives": 1}
+
+
+def test_who_keeps_dying_is_tried_ever_more_seldom(kept):
+    kept.start([spec("falls")])
+    kept.wait_ready(10)
+    kept.go("falls")
+    delays = []
+    tending(
+        kept,
+        lambda: (
+            delays.append(kept._returns["falls"].delay_s if kept._returns else 0)
+            or kept.restarts["falls"] >= 2
+        ),
+    )
+    assert sorted(set(delays))[-2:] == [0.1, 0.2]
+
+
+def test_who_may_end_stays_ended(kept):
+    kept.start([spec("ends")])
+    kept.wait_ready(10)
+    kept.go("ends")
+    tending(kept, lambda: kept.has_ended("ends"), may_end=["ends"])
+    assert not kept.restarts

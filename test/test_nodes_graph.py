@@ -1,8 +1,8 @@
 """Nodes in real graphs: real publishers and subscribers, the core replaced where it is heavy."""
 
-import os
 import shutil
 import time
+from collections import namedtuple
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.serialization import serialize_message
 from ros_graph import ros_graph
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import (
@@ -26,7 +27,13 @@ from rejshand_msgs.msg import (
     TeleopState,
 )
 from rejshand_msgs.srv import StartEpisode, StopEpisode
-from rejshand_ros.errors import InputError, MediaError, ModelFileError, ProcessError
+from rejshand_ros.errors import (
+    InputError,
+    MediaError,
+    ModelFileError,
+    ProcessError,
+    RecordingError,
+)
 from rejshand_ros.geometry import PinholeCamera, RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
@@ -44,6 +51,7 @@ from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.simulation import SimulationNode
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.repair import repair_episode
 from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
@@ -175,6 +183,30 @@ def test_camera_refuses_what_is_no_video(graph, tmp_path):
         graph.add(CameraNode, input=str(noise))
     with pytest.raises(MediaError, match="no video at"):
         graph.add(CameraNode, input=str(tmp_path / "none.mp4"))
+
+
+def test_a_camera_that_is_pulled_out_comes_back(graph, folder_of_images):
+    images = graph.collect(CompressedImage, "image_raw/compressed", 20)
+    node = graph.add(
+        CameraNode, input=str(folder_of_images), fps=100, loop=True, reopen_period_s=0.05
+    )
+    graph.until(lambda: len(images) > 5)
+    away = folder_of_images.with_name("away")
+    folder_of_images.rename(away)
+    graph.until(lambda: node.monitor.fault != "")
+    assert str(folder_of_images) in node.monitor.fault
+    # What is put in its place is no camera.
+    folder_of_images.mkdir()
+    (folder_of_images / "000.png").write_bytes(b"no image")
+    before = node.monitor.fault
+    graph.until(lambda: node.monitor.fault != before)
+    shutil.rmtree(folder_of_images)
+    away.rename(folder_of_images)
+    graph.until(lambda: node.monitor.fault == "")
+    lost_at = len(images)
+    graph.until(lambda: len(images) > lost_at + 3)
+    assert not node.finished.is_set()
+    assert node.diagnostics()["times_lost"] == "1"
 
 
 # Hand pose.
@@ -454,16 +486,50 @@ def test_recorder_completes_what_a_killed_one_left(graph, robot, tmp_path):
     writer = EpisodeWriter(tmp_path / "cut", [RecordedTopic("/t", "rejshand_msgs/msg/JointTarget")])
     writer.write("/t", 5, serialize_message(target(robot, 0.1, 11)))
     writer.flush()
-    shutil.copytree(tmp_path / "cut", tmp_path / "growing")
     writer.close()
     (tmp_path / "cut/metadata.yaml").unlink()
-    long_ago = time.time() - 60
-    os.utime(next((tmp_path / "cut").glob("*.mcap")), (long_ago, long_ago))
+    growing = EpisodeWriter(tmp_path / "growing")
     graph.add(RecorderNode, folder=str(tmp_path))
+    graph.until((tmp_path / "cut/metadata.yaml").exists)
     with EpisodeReader(tmp_path / "cut") as reader:
         assert reader.message_counts == {"/t": 1}
-    # What grew just now may be another recorder's.
-    assert not (tmp_path / "growing/metadata.yaml").exists()
+    # What another recorder writes is left to it.
+    with pytest.raises(RecordingError, match="is being recorded"):
+        repair_episode(tmp_path / "growing")
+    growing.close()
+
+
+def test_a_recorder_goes_on_when_the_disk_has_room_again(graph, robot, tmp_path, monkeypatch):
+    free = {"bytes": 1e12}
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(free["bytes"]))
+    node = graph.add(
+        RecorderNode, folder=str(tmp_path), episode="bag", resume=True, flush_period_s=0.05
+    )
+    folders = graph.collect(String, "recording", qos.latched())
+    targets = graph.publisher(JointTarget, "right/joint_target")
+    graph.until(lambda: bool(folders) and folders[-1].data.endswith("bag"))
+    targets.publish(target(robot, 0.1, 11))
+    graph.until(lambda: node.monitor.handled >= 1)
+    free["bytes"] = 1e6
+    graph.until(lambda: folders[-1].data == "")
+    assert "MB free" in node.monitor.fault
+    assert (tmp_path / "bag/metadata.yaml").exists()
+    free["bytes"] = 1e12
+    graph.until(lambda: folders[-1].data.endswith("bag_2"))
+    assert node.monitor.fault == ""
+    targets.publish(target(robot, 0.1, 22))
+    before = node.monitor.handled
+    graph.until(lambda: node.monitor.handled > before)
+    node._session.stop()
+    for name, stamp in (("bag", 11), ("bag_2", 22)):
+        with EpisodeReader(tmp_path / name) as reader:
+            found = [
+                nanoseconds(m.message.header.stamp)
+                for m in reader.messages(None)
+                if m.topic == "/right/joint_target"
+            ]
+        assert stamp in found
 
 
 # Managed life and diagnostics.

@@ -136,6 +136,7 @@ def test_every_unfinished_episode_is_repaired_and_others_left(tmp_path: Path) ->
         writer = EpisodeWriter(tmp_path / name, [TEXT])
         writer.write(TEXT.name, 1, serialised_text(name))
         writer.flush()
+        writer._stream.close()
     reports = repair_all(tmp_path)
     assert [(r.folder.name, r.messages) for r in reports] == [
         ("first", 1),

@@ -42,6 +42,8 @@ class ChainConfig:
         backend: Physics of the simulated hand; ``none`` where a real hand's driver listens.
         record: Whether to record.
         auto_engage: Whether the operator's hand takes over by itself.
+        respawn: Whether a process that dies is started again; otherwise its death ends the chain,
+            as for a measurement, half of which would be wrong.
     """
 
     input: str
@@ -58,6 +60,7 @@ class ChainConfig:
     backend: str = "mujoco"
     record: bool = True
     auto_engage: bool = True
+    respawn: bool = False
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -77,7 +80,8 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
             "episode": EPISODE,
             "side": config.side,
             "transport": config.transport,
-            "repair": False,
+            "repair": config.respawn,
+            "resume": config.respawn,
             "hand": config.hand,
             "weights": config.weights,
             "calibration": config.camera_info_url,

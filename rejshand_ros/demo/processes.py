@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes.supervision import GO, LIFELINE_FD, READY_FD
@@ -81,7 +81,7 @@ class ProcessGroup:
         for spec in specs:
             self._children[spec.name] = self._spawn(spec)
 
-    def _spawn(self, spec: ProcessSpec) -> _Child:
+    def _spawn(self, spec: ProcessSpec, *, again: bool = False) -> _Child:
         ready_read, ready_write = os.pipe()
         lifeline_read, lifeline_write = os.pipe()
         log = self._log_folder / f"{spec.name.replace('/', '_')}.log"
@@ -91,7 +91,7 @@ class ProcessGroup:
             LIFELINE_FD: str(lifeline_read),
         }
         try:
-            with log.open("wb") as stream:
+            with log.open("ab" if again else "wb") as stream:
                 process = subprocess.Popen(
                     spec.command(),
                     env=environment,
@@ -212,7 +212,7 @@ class ProcessGroup:
         text = self._children[name].log.read_text(errors="replace")
         stream.write("\n".join(text.splitlines()[-lines:]) + "\n")
 
-    def __enter__(self) -> ProcessGroup:
+    def __enter__(self) -> Self:
         """Return the group itself."""
         return self
 

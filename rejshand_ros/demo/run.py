@@ -25,7 +25,7 @@ from rejshand_ros.demo.chain import (
     chain_processes,
 )
 from rejshand_ros.demo.domain import given_domain, reserved_domain
-from rejshand_ros.demo.processes import ProcessGroup
+from rejshand_ros.demo.respawning import RespawningGroup
 from rejshand_ros.errors import ConfigError, unknown_choice
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _run_in(domain: int, chain: ChainConfig, *, endless: bool) -> None:
     specs = chain_processes(chain)
     with (
         _interruptible() as stopped,
-        ProcessGroup(chain_environment(domain), chain.out / "logs") as group,
+        RespawningGroup(chain_environment(domain), chain.out / "logs") as group,
     ):
         group.start(specs)
         group.wait_ready(READY_TIMEOUT_S)
@@ -204,12 +204,13 @@ def _run_in(domain: int, chain: ChainConfig, *, endless: bool) -> None:
             + ("; Ctrl-C ends it" if endless else ""),
             flush=True,
         )
+        watch = group.tend if chain.respawn else group.check
         while not (stopped or group.has_ended(CAMERA)):
-            group.check(may_end=(CAMERA,))
+            watch(may_end=(CAMERA,))
             time.sleep(_POLL_S)
         if not stopped:
             time.sleep(_DRAIN_S)
-        group.check(may_end=(CAMERA,))
+        watch(may_end=(CAMERA,))
         group.stop(last=(RECORDER,))
 
 

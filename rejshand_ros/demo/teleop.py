@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             camera_info_url=options.camera_info,
             backend=options.simulator,
             record=False,
+            respawn=True,
             # A real hand must not start to move because a hand comes into view.
             auto_engage=options.simulator != "none" and not options.wait_for_engage,
         )

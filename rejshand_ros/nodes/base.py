@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -87,7 +89,8 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             raise
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(self.config.diagnostics_period_s, self._report)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self.config.diagnostics_period_s, self._report, clock=self._steady)
 
     # What a subclass fills in.
 
@@ -195,8 +198,15 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self._entities.append((self.destroy_subscription, subscription))
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call back at a fixed rate while the node is active."""
-        timer = self.create_timer(period_s, lambda: callback() if self._active else None)
+        """Call back at a fixed rate while the node is active.
+
+        The rate is that of the steady clock: on the system's, a step back of a minute would keep
+        every timer silent for a minute. With use_sim_time it is that of the simulated clock.
+        """
+        clock = None if self.get_parameter("use_sim_time").value else self._steady
+        timer = self.create_timer(
+            period_s, lambda: callback() if self._active else None, clock=clock
+        )
         self._entities.append((self.destroy_timer, timer))
 
     def serve(self, kind: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:

@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.duration import Duration
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from rejshand_ros.errors import ProcessError, RejshandError
+from rejshand_ros.errors import MediaError, ProcessError, RejshandError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
@@ -21,6 +21,7 @@ from rejshand_ros.nodes.conversions import camera_to_message
 from rejshand_ros.nodes.images import jpeg_message, raw_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
+from rejshand_ros.nodes.schedule import FrameSchedule
 from rejshand_ros.nodes.sources import Frame, FrameSource, open_source
 from rejshand_ros.nodes.stamps import header
 
@@ -51,6 +52,13 @@ class CameraConfig(NodeConfig):
     wait_timeout_s: float = parameter(
         15.0, "longest wait for them; then the node fails [s]", low=0.0, high=600.0
     )
+    reopen_period_s: float = parameter(
+        0.5,
+        "a device, or a file played again and again, that is lost is opened anew this often until "
+        "it is back; 0: the node ends [s]",
+        low=0.0,
+        high=60.0,
+    )
 
 
 class CameraNode(ChainNode[CameraConfig]):
@@ -66,14 +74,7 @@ class CameraNode(ChainNode[CameraConfig]):
     def configure(self) -> None:
         """Open the source and the publishers."""
         config = self.config
-        self._source: FrameSource = open_source(
-            config.input, fps=config.fps, width=config.width, height=config.height
-        )
-        camera = PinholeCamera.from_field_of_view(self._source.width, self._source.height)
-        if config.camera_info_url:
-            calibration = load_calibration(config.camera_info_url)
-            camera = scaled(calibration, self._source.width, self._source.height)
-        self._camera = flipped(camera) if config.flip else camera
+        self._open()
         self._raw = self._compressed = None
         if config.transport in ("raw", "both"):
             self._raw = self.advertise(Image, "image_raw", qos.stream())
@@ -84,7 +85,7 @@ class CameraNode(ChainNode[CameraConfig]):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._sent = 0
-        self._start_ns = 0
+        self._lost = 0
 
     def activate(self) -> None:
         """Begin to play."""
@@ -104,14 +105,58 @@ class CameraNode(ChainNode[CameraConfig]):
 
     def diagnostics(self) -> dict[str, str]:
         """What is played."""
-        return {"input": self.config.input, "sent": str(getattr(self, "_sent", 0))}
+        return {
+            "input": self.config.input,
+            "sent": str(getattr(self, "_sent", 0)),
+            "times_lost": str(getattr(self, "_lost", 0)),
+        }
+
+    def _open(self) -> None:
+        """Open the source, and its calibration for the size it has.
+
+        Raises:
+            RejshandError: One of them cannot be read.
+        """
+        config = self.config
+        source = open_source(config.input, fps=config.fps, width=config.width, height=config.height)
+        camera = PinholeCamera.from_field_of_view(source.width, source.height)
+        if config.camera_info_url:
+            camera = scaled(load_calibration(config.camera_info_url), source.width, source.height)
+        self._camera = flipped(camera) if config.flip else camera
+        self._source: FrameSource = source
 
     def _run(self) -> None:
         try:
             self._wait_for_subscribers()
-            self._play()
+            while not self._stop.is_set():
+                try:
+                    self._play()
+                    return
+                except MediaError as error:
+                    if not (self.config.reopen_period_s and self._goes_on_for_ever()):
+                        raise
+                    self._reopen(error)
         except RejshandError as error:
             self.end(error)
+
+    def _goes_on_for_ever(self) -> bool:
+        return self._source.live or self.config.loop
+
+    def _reopen(self, reason: MediaError) -> None:
+        """Wait until the lost source is back, as after a cable was pulled."""
+        self._lost += 1
+        self.monitor.fault = str(reason)
+        self.get_logger().error(f"{reason}; trying again until it is back")
+        self._source.close()
+        while not self._stop.wait(self.config.reopen_period_s):
+            try:
+                self._open()
+            except MediaError as error:
+                self.monitor.fault = str(error)
+                continue
+            self.monitor.fault = ""
+            self.get_logger().info(f"{self.config.input} is back")
+            return
 
     def _wait_for_subscribers(self) -> None:
         wanted, waited = self.config.wait_for_subscribers, self.config.wait_timeout_s
@@ -126,16 +171,20 @@ class CameraNode(ChainNode[CameraConfig]):
     def _subscribers(self) -> int:
         return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
 
+    def _steady_ns(self) -> int:
+        """What the node's clock is compared with to find its jumps."""
+        simulated = self.get_parameter("use_sim_time").value
+        return self.now_ns() if simulated else time.monotonic_ns()
+
     def _play(self) -> None:
-        period_ns = 1e9 / self._source.fps
-        self._start_ns = self.now_ns() + round(period_ns)
+        self._schedule = FrameSchedule(self._source.fps, self.now_ns(), self._steady_ns())
         self._tell(ended=False)
         # Read ahead: decoding a file is no part of what a camera does after the capture.
         frame = self._source.read()
         while frame is not None and not self._stop.is_set():
             stamp_ns = frame.captured_ns
             if stamp_ns is None:
-                stamp_ns = self._start_ns + round(self._sent * period_ns)
+                stamp_ns = self._schedule.next_due(self.now_ns(), self._steady_ns())
                 if self._stop.wait(max(0.0, (stamp_ns - self.now_ns()) * 1e-9)):
                     return
             self._publish(frame, stamp_ns)
@@ -176,7 +225,7 @@ class CameraNode(ChainNode[CameraConfig]):
             "ended": str(ended).lower(),
             "sent": str(self._sent),
             "fps": f"{self._source.fps:.9g}",
-            "start_ns": str(self._start_ns),
+            "start_ns": str(self._schedule.start_ns),
             "flip": str(self.config.flip).lower(),
             "width": str(self._source.width),
             "height": str(self._source.height),

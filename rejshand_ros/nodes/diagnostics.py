@@ -17,6 +17,7 @@ class Monitor:
         refused: Malformed or unusable messages since the start.
         last_refusal: Why the latest of them was refused.
         dropped_by_topic: The dropped ones whose topic is known, by topic.
+        fault: What keeps the node from its work at present; empty where nothing does.
     """
 
     handled: int = 0
@@ -24,6 +25,7 @@ class Monitor:
     refused: int = 0
     last_refusal: str = ""
     dropped_by_topic: dict[str, int] = field(default_factory=dict)
+    fault: str = ""
     _ages_s: list[float] = field(default_factory=list)
     _handled_before: int = 0
     _dropped_before: int = 0
@@ -74,7 +76,9 @@ class Monitor:
             **(extra or {}),
         }
         level, text = DiagnosticStatus.OK, state
-        if refusals:
+        if self.fault:
+            level, text = DiagnosticStatus.ERROR, self.fault
+        elif refusals:
             level, text = DiagnosticStatus.WARN, f"{refusals} refused: {self.last_refusal}"
         elif drops:
             level, text = DiagnosticStatus.WARN, f"{drops} dropped"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from sensor_msgs.msg import Joy
@@ -26,9 +28,6 @@ from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
 
-_STILL_WRITTEN_S = 10.0
-"""An episode that grew within this time may be another recorder's."""
-
 
 @dataclass(frozen=True)
 class RecorderConfig(NodeConfig):
@@ -36,6 +35,11 @@ class RecorderConfig(NodeConfig):
 
     folder: str = parameter("episodes", "folder below which each episode gets its own")
     episode: str = parameter("", "episode to begin at once; empty: wait for start_episode")
+    resume: bool = parameter(
+        False,
+        "where that episode ended early, go on with a further one, named with a number, as soon "
+        "as the disk has room again; false: the node ends",
+    )
     side: str = parameter("right", "hands to record", choices=tuple(SIDES))
     transport: str = parameter("compressed", "form of the images", choices=("raw", "compressed"))
     command_type: str = parameter("sensor_msgs/msg/JointState", "message type of joint_command")
@@ -79,7 +83,9 @@ class RecorderNode(ChainNode[RecorderConfig]):
         """Subscribe to everything that an episode holds."""
         config = self.config
         if config.repair:
-            self._repair(Path(config.folder).expanduser())
+            # Beside the work: an hour's episode must not keep the next one waiting.
+            root = Path(config.folder).expanduser()
+            threading.Thread(target=self._repair, args=(root,), name="repair", daemon=True).start()
         self._versions = software_versions()
         self._hashes = file_hashes(self._shaping_files())
         self._dropped_before: dict[str, int] = {}
@@ -125,8 +131,21 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def activate(self) -> None:
         """Begin the episode that a parameter names."""
         self._say_recording("")
-        if self.config.episode:
-            self._begin(self.config.episode)
+        if not self.config.episode:
+            return
+        try:
+            self._begin(self._free_name())
+        except RecordingError as error:
+            if not self.config.resume:
+                raise
+            self._episode_lost(error)
+
+    def _free_name(self) -> str:
+        """The name of the episode to record; numbered where a part of it exists already."""
+        name, root = self.config.episode, Path(self.config.folder).expanduser()
+        if not self.config.resume or not (root / name).exists():
+            return name
+        return next(f"{name}_{n}" for n in count(2) if not (root / f"{name}_{n}").exists())
 
     def deactivate(self) -> None:
         """Complete the episode being recorded."""
@@ -149,9 +168,6 @@ class RecorderNode(ChainNode[RecorderConfig]):
         for episode in sorted(folder.iterdir()) if folder.is_dir() else []:
             if not needs_repair(episode):
                 continue
-            newest_s = max(path.stat().st_mtime for path in episode.glob("*.mcap"))
-            if time.time() - newest_s < _STILL_WRITTEN_S:
-                continue
             try:
                 report = repair_episode(episode)
                 self.get_logger().info(f"repaired {episode}: {report.messages} messages")
@@ -171,15 +187,20 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def _flush(self) -> None:
         try:
             self._session.flush()
+            if self.config.episode and self.config.resume and not self._session.recording:
+                self._begin(self._free_name())
+                self.monitor.fault = ""
         except RecordingError as error:
             self._episode_lost(error)
 
     def _episode_lost(self, error: RecordingError) -> None:
         """Say that the episode has ended early; the recorder may be asked for another one."""
         self._last_error = str(error)
-        self.get_logger().error(self._last_error)
+        self.get_logger().error(self._last_error, throttle_duration_sec=5.0)
         self._say_recording("")
-        if self.config.episode:
+        if self.config.episode and self.config.resume:
+            self.monitor.fault = self._last_error
+        elif self.config.episode:
             # It was started for this episode; who started it must learn of it.
             self.end(error)
 

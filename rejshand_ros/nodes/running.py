@@ -13,6 +13,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.signals import SignalHandlerOptions
 
 from rejshand_ros.errors import ConfigError, RejshandError
+from rejshand_ros.nodes import shared_memory
 from rejshand_ros.nodes.base import ChainNode
 from rejshand_ros.nodes.supervision import Supervision
 
@@ -39,6 +40,8 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
     supervision = Supervision.from_environment()
     node: ChainNode[Any] | None = None
     try:
+        # This very process may be what replaces one that was killed.
+        shared_memory.sweep()
         _init(argv)
         executor = make_executor(node_class.DRIVEN_BY_EVENTS)
         node = node_class()

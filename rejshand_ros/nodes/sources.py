@@ -11,6 +11,8 @@ from pathlib import Path
 # FFmpeg and OpenCV write pages to stderr about a damaged file; ours is one line.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+# Seconds after which a camera that gives nothing counts as lost.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 import cv2
 import numpy as np
@@ -65,7 +67,11 @@ class FrameSource(ABC):
 
     @abstractmethod
     def rewind(self) -> None:
-        """Start again from the first image."""
+        """Start again from the first image.
+
+        Raises:
+            MediaError: It is not there any more.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -87,18 +93,24 @@ class VideoFile(FrameSource):
         Raises:
             MediaError: Missing, unreadable, or without images.
         """
-        if not path.is_file():
-            raise MediaError(f"no video at {path}; valid: {KINDS}")
         self.name = str(path)
-        # One decoding thread is fast enough and leaves the cores to the network.
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        self._first = self._decode() if self._capture.isOpened() else None
-        if self._first is None:
-            self._capture.release()
-            raise MediaError(f"{path} cannot be read as a video; valid: {KINDS}")
-        self.height, self.width = self._first.image.shape[:2]
+        self._capture, first = self._open()
+        self._first: Frame | None = first
+        self.height, self.width = first.image.shape[:2]
         own = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps or (own if _FPS_RANGE[0] <= own <= _FPS_RANGE[1] else _DEFAULT_FPS)
+
+    def _open(self) -> tuple[cv2.VideoCapture, Frame]:
+        """The opened file and its first image."""
+        if not Path(self.name).is_file():
+            raise MediaError(f"no video at {self.name}; valid: {KINDS}")
+        # One decoding thread is fast enough and leaves the cores to the network.
+        capture = cv2.VideoCapture(self.name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        good, image = capture.read() if capture.isOpened() else (False, None)
+        if not good:
+            capture.release()
+            raise MediaError(f"{self.name} cannot be read as a video; valid: {KINDS}")
+        return capture, Frame(np.asarray(image, np.uint8))
 
     def _decode(self) -> Frame | None:
         good, image = self._capture.read()
@@ -112,9 +124,13 @@ class VideoFile(FrameSource):
         return self._decode()
 
     def rewind(self) -> None:
-        """Start again from the first image."""
-        self._first = None
-        self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        """Open the file again: it may have been replaced, or be gone.
+
+        Raises:
+            MediaError: It is gone, or damaged.
+        """
+        self._capture.release()
+        self._capture, self._first = self._open()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -21,7 +21,7 @@ from rejshand_ros.recording.episode import (
     EpisodeCard,
     read_card,
 )
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig, hold
 
 # What the parser raises on bytes that are no MCAP.
 _DAMAGE = (
@@ -63,6 +63,15 @@ class _Recovered:
 def needs_repair(folder: Path) -> bool:
     """Whether a folder is an episode that was never completed."""
     return folder.is_dir() and not (folder / METADATA_NAME).exists() and any(folder.glob("*.mcap"))
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether a recorder has an episode open at this moment."""
+    for path in folder.glob("*.mcap"):
+        with path.open("rb") as stream:
+            if not hold(stream):
+                return True
+    return False
 
 
 def _topic(channel: Channel, schema: Schema) -> RecordedTopic:
@@ -125,7 +134,8 @@ def repair_episode(folder: Path) -> RepairReport:
         folder: The episode's folder.
 
     Raises:
-        RecordingError: It is no episode, is complete already, or holds nothing readable.
+        RecordingError: It is no episode, is complete already, is still being recorded, or holds
+            nothing readable.
     """
     if not folder.is_dir():
         raise RecordingError(f"{folder} is not an episode: no such folder")
@@ -134,6 +144,8 @@ def repair_episode(folder: Path) -> RepairReport:
         raise RecordingError(f"{folder} holds no MCAP file to repair")
     if not needs_repair(folder):
         raise RecordingError(f"{folder} is complete; there is nothing to repair")
+    if is_being_written(folder):
+        raise RecordingError(f"{folder} is being recorded; stop the recorder first")
     card = read_card(folder) if (folder / CARD_NAME).exists() else EpisodeCard(folder.name)
     workshop = folder.parent / _WORKSHOP
     shutil.rmtree(workshop / folder.name, ignore_errors=True)

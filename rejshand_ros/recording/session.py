@@ -201,6 +201,7 @@ class RecordingSession:
         oldest = now_ns - round(self._config.preroll_s * 1e9)
         while self._preroll and (
             self._preroll[0].received_ns < oldest
+            or self._preroll[0].received_ns > now_ns  # the clock was set back
             or self._preroll_bytes > self._config.preroll_bytes
         ):
             self._preroll_bytes -= len(self._preroll.popleft().data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,6 +81,19 @@ def _qos(topic: RecordedTopic) -> list[dict[str, Any]]:
     ]
 
 
+def hold(stream: BinaryIO) -> bool:
+    """Mark a file as being written for as long as it is open, however the process may end.
+
+    Returns:
+        False where another process holds it, or the file system knows no locks.
+    """
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 class EpisodeWriter:
     """One episode being written.
 
@@ -127,6 +141,7 @@ class EpisodeWriter:
             write_card(folder, self.card)
             self._path = folder / f"{name}_0.mcap"
             self._stream: BinaryIO = self._path.open("wb")
+            hold(self._stream)
         except (OSError, RecordingError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, RecordingError):
