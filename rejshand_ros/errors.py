@@ -25,6 +25,19 @@ class ModelFileError(RejshandError):
     """A weights, mesh, URDF or dataset file is missing, cut short or of another kind."""
 
 
+class CorruptImageError(ModelFileError):
+    """One image of a dataset is missing, cut short or no image; the others may be whole.
+
+    Args:
+        file: The image.
+        reason: What is wrong with it, as the rest of a sentence.
+    """
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(f"{file} {reason}")
+        self.file = str(file)
+
+
 class MediaError(RejshandError):
     """A video, image or camera cannot be opened or read."""
 

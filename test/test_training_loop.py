@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 from rejshand_ros.errors import InputError, ModelFileError  # noqa: E402
+from rejshand_ros.hand.hand_mesh import HandMesh  # noqa: E402
+from rejshand_ros.hand.template import load_template  # noqa: E402
 from rejshand_ros.inference.runtime import OUTPUT_NAMES  # noqa: E402
 from rejshand_ros.network.build import build_network  # noqa: E402
 from rejshand_ros.network.checkpoint import load_network, save_network  # noqa: E402
@@ -157,8 +159,11 @@ def test_nan_stops_with_an_error(source: Source, tmp_path: Path) -> None:
 
     config = _config(tmp_path)
     batch = BatchMaker([source], 64, 4, NO_AUGMENTATION).make(0)
-    batch.images[0] = np.nan
-    with pytest.raises(InputError, match="loss of step 1"):
+    batch.keypoints_2d[2, 3] = np.inf
+    with pytest.raises(InputError, match="keypoints_2d of the batch are infinite"):
+        train_step(make_state(config), batch, config)
+    batch.images[1] = np.nan
+    with pytest.raises(InputError, match=r"loss of step 1 is nan: images \[1\] of the batch"):
         train_step(make_state(config), batch, config)
 
 
@@ -194,6 +199,15 @@ def test_bad_weights_are_named(tmp_path: Path) -> None:
     card.unlink()
     with pytest.raises(ModelFileError, match=r"net\.json is missing"):
         load_network(path)
+
+
+def test_checkpoint_of_another_mesh(source: Source, tmp_path: Path) -> None:
+    config = _config(tmp_path, steps=1)
+    train(config, [source])
+    ours = HandMesh.of_template(load_template())
+    other = replace(ours, name="mano", joint_regressor=ours.joint_regressor[::-1].copy())
+    with pytest.raises(ModelFileError, match="another hand mesh"):
+        train(config, [source], mesh=other)
 
 
 def test_checkpoint_of_another_architecture(source: Source, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,22 @@ def weights_file(weights: str | Path | None, suffix: str) -> Path:
         f"weights {str(given)!r}: no file {' or '.join(map(str, candidates))};"
         f" shipped: {', '.join(shipped) or 'none'}"
     )
+
+
+def weights_facts(weights: str | Path | None = None) -> dict[str, Any]:
+    """What the .json beside a set of weights says of them.
+
+    Raises:
+        ModelFileError: It is missing or no JSON object.
+    """
+    path = weights_file(weights, ".json")
+    try:
+        facts = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelFileError(f"weights description {path} is no JSON: {error}") from error
+    if not isinstance(facts, dict):
+        raise ModelFileError(f"weights description {path} holds no JSON object")
+    return facts
 
 
 def load_predictor(

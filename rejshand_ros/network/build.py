@@ -6,14 +6,20 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from rejshand_ros.hand.hand_mesh import HandMesh
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
 
 
-def build_network(config: NetworkConfig) -> ReJSHand:
-    """Build the network of a description, on the project's own hand template."""
-    return ReJSHand(config, load_template())
+def build_network(config: NetworkConfig, mesh: HandMesh | None = None) -> ReJSHand:
+    """Build the network of a description.
+
+    Args:
+        config: The architecture.
+        mesh: What it answers with; the project's own hand template by default.
+    """
+    return ReJSHand(config, mesh or HandMesh.of_template(load_template()))
 
 
 @dataclass(frozen=True)

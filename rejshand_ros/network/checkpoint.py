@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.hand.template import load_template
 from rejshand_ros.network.build import build_network, count_parameters
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
@@ -34,7 +36,14 @@ def save_network(network: ReJSHand, path: Path, facts: dict[str, Any] | None = N
     save_file(state, str(path))
     count = count_parameters(network)
     parts = {f"parameters_{name}": value for name, value in asdict(count).items()}
-    write_card(path, network.config, {**parts, **(facts or {})})
+    write_card(path, network.config, {**parts, "mesh": mesh_name(network), **(facts or {})})
+
+
+def mesh_name(network: ReJSHand) -> str:
+    """``rejshand`` or ``mano``: whose vertices a network answers with, by its joint matrix."""
+    ours = torch.tensor(load_template().joint_regressor, dtype=torch.float32)
+    theirs = network.keypoint_generator_3d.joint_matrix.cpu()
+    return "rejshand" if torch.allclose(ours, theirs, atol=1e-5) else "mano"
 
 
 def write_card(path: Path, config: NetworkConfig, facts: dict[str, Any] | None = None) -> None:

@@ -18,12 +18,9 @@ class Expansion(nn.Module):
         width: Channels of F_B.
         upsampling: Kernel and stride of the transposed convolution.
         coordinates: Give the linear maps the coordinates of Eq. 1 beside the sampled features.
-        skeleton: False makes no skeleton features of its own: F_S is F_J (the released code).
     """
 
-    def __init__(
-        self, width: int, upsampling: int = 2, *, coordinates: bool = False, skeleton: bool = True
-    ) -> None:
+    def __init__(self, width: int, upsampling: int = 2, *, coordinates: bool = False) -> None:
         super().__init__()
         self.enlarge = nn.Sequential(
             nn.ConvTranspose2d(width, JOINT_WIDTH, upsampling, stride=upsampling, bias=False),
@@ -33,7 +30,7 @@ class Expansion(nn.Module):
         self.coordinates = coordinates
         sampled = JOINT_WIDTH + (2 if coordinates else 0)
         self.joint = nn.Linear(sampled, JOINT_WIDTH)
-        self.skeleton = nn.Linear(sampled, JOINT_WIDTH) if skeleton else None
+        self.skeleton = nn.Linear(sampled, JOINT_WIDTH)
 
     def forward(self, features: Tensor, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
         """Args: features (N, C, h, h); keypoints_2d (N, 21, 2), 0..1."""
@@ -44,5 +41,4 @@ class Expansion(nn.Module):
         sampled = sampled.squeeze(3).transpose(1, 2)
         if self.coordinates:
             sampled = torch.cat([sampled, grid.squeeze(2)], dim=2)
-        joint = self.joint(sampled)
-        return joint, self.skeleton(sampled) if self.skeleton is not None else joint
+        return self.joint(sampled), self.skeleton(sampled)

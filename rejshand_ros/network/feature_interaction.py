@@ -39,26 +39,6 @@ class FeatureInteraction(nn.Module):
         return self.project_joint(joint), self.project_skeleton(skeleton)
 
 
-class PublishedInteraction(nn.Module):
-    """The block of the authors' released code: attention, with a copy of its input as residual.
-
-    Args:
-        width: Features C of a token.
-        split: Whether tokens are split in four; not in the last block.
-    """
-
-    def __init__(self, width: int, *, split: bool) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width)
-        self.project = TokenSplit(width) if split else nn.Identity()
-
-    def forward(self, joint: Tensor, skeleton: Tensor) -> tuple[Tensor, Tensor]:
-        """Args: joint and skeleton (N, T, C), the latter a copy of the former."""
-        joint = self.project(skeleton + self.attention(self.norm(joint)))
-        return joint, joint
-
-
 class TokenSplit(nn.Module):
     """(N, T, C) to (N, 4T, C/2): a linear map to 2C, read as four tokens.
 

@@ -25,20 +25,17 @@ class MeshTokenGenerator(nn.Module):
 
     Args:
         rest_vertices: (778, 3) metres, the mesh that an untrained network answers.
-        fuse: False takes the joint features alone (the released code has no fusion).
     """
 
-    def __init__(self, rest_vertices: Array, *, fuse: bool = True) -> None:
+    def __init__(self, rest_vertices: Array) -> None:
         super().__init__()
-        self.fuse = nn.Linear(2 * WIDTH, WIDTH) if fuse else None
+        self.fuse = nn.Linear(2 * WIDTH, WIDTH)
         self.vertices = nn.Linear(TOKENS, VERTEX_COUNT)
         self.coordinates = nn.Linear(WIDTH, 3, bias=False)
         rest = np.asarray(rest_vertices, np.float32) / _METRES
         self.rest = nn.Parameter(torch.from_numpy(rest.copy()))
 
     def _fused(self, joint: Tensor, skeleton: Tensor) -> Tensor:
-        if self.fuse is None:
-            return joint
         return self.fuse(torch.cat([joint, skeleton], dim=2))
 
     def mesh_tokens(self, joint: Tensor, skeleton: Tensor) -> Tensor:

@@ -8,16 +8,17 @@ import numpy as np
 from torch import Tensor, nn
 
 from rejshand_ros.geometry import Array
-from rejshand_ros.hand.keypoints import MIDDLE_MCP
-from rejshand_ros.hand.template import HandTemplate
+from rejshand_ros.hand.hand_mesh import HandMesh
+from rejshand_ros.hand.keypoints import MIDDLE_MCP, WRIST
 from rejshand_ros.network.backbone import Adapter, Backbone
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.expansion import Expansion
-from rejshand_ros.network.feature_interaction import FeatureInteraction, PublishedInteraction
+from rejshand_ros.network.feature_interaction import FeatureInteraction
 from rejshand_ros.network.keypoint_generator_2d import KeypointGenerator2D
 from rejshand_ros.network.keypoint_generator_3d import KeypointGenerator3D
 from rejshand_ros.network.mesh_token import MeshTokenGenerator
 from rejshand_ros.network.presence_side import PresenceSide
+from rejshand_ros.network.published_head import PublishedKeypointGenerator2D, PublishedMeshHead
 
 _WIDTHS = (256, 128, 64)
 
@@ -45,15 +46,23 @@ class ReJSHand(nn.Module):
 
     Args:
         config: The architecture.
-        template: Gives the joint matrix and the mesh at rest.
+        mesh: Gives the joint matrix and the mesh at rest.
     """
 
-    def __init__(self, config: NetworkConfig, template: HandTemplate) -> None:
+    def __init__(self, config: NetworkConfig, mesh: HandMesh) -> None:
         super().__init__()
         self.config = config
-        published = config.head == "published"
         self.backbone = Backbone(config)
         self.adapter = Adapter(self.backbone.coarse_width, self.backbone.fine_width, config.width)
+        if config.head == "published":
+            self.keypoint_generator_2d: nn.Module = PublishedKeypointGenerator2D(config.width)
+            self.mesh_head = PublishedMeshHead(config.width, config.map_size, config.upsampling)
+        else:
+            self._add_papers_head(config, mesh)
+        self.keypoint_generator_3d = KeypointGenerator3D(mesh.joint_regressor)
+        self.presence_side = PresenceSide(config.width)
+
+    def _add_papers_head(self, config: NetworkConfig, mesh: HandMesh) -> None:
         self.keypoint_generator_2d = KeypointGenerator2D(
             config.width,
             config.map_size,
@@ -61,18 +70,12 @@ class ReJSHand(nn.Module):
             expected=config.expected_coordinates,
         )
         self.expansion = Expansion(
-            config.width,
-            config.upsampling,
-            coordinates=config.joint_coordinates,
-            skeleton=not published,
+            config.width, config.upsampling, coordinates=config.joint_coordinates
         )
-        block = PublishedInteraction if published else FeatureInteraction
         self.interaction = nn.ModuleList(
-            [block(width, split=width != _WIDTHS[-1]) for width in _WIDTHS]
+            [FeatureInteraction(width, split=width != _WIDTHS[-1]) for width in _WIDTHS]
         )
-        self.mesh_token_generator = MeshTokenGenerator(_rest_mesh(template), fuse=not published)
-        self.keypoint_generator_3d = KeypointGenerator3D(template.joint_regressor)
-        self.presence_side = PresenceSide(config.width)
+        self.mesh_token_generator = MeshTokenGenerator(_rest_mesh(mesh))
 
     def forward(self, images: Tensor) -> NetworkOutput:
         """Estimate the hand in each crop."""
@@ -88,20 +91,25 @@ class ReJSHand(nn.Module):
 
     def lift(self, features: Tensor, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
         """Keypoints (N, 21, 3) and vertices (N, 778, 3), metres relative to keypoint 9."""
-        joint, skeleton = self.expansion(features, keypoints_2d)
-        for block in self.interaction:
-            joint, skeleton = block(joint, skeleton)
-        vertices = self.mesh_token_generator(joint, skeleton)
+        if self.config.head == "published":
+            vertices = self.mesh_head(features, keypoints_2d)
+        else:
+            joint, skeleton = self.expansion(features, keypoints_2d)
+            for block in self.interaction:
+                joint, skeleton = block(joint, skeleton)
+            vertices = self.mesh_token_generator(joint, skeleton)
         keypoints_3d = self.keypoint_generator_3d(vertices)
         root = keypoints_3d[:, MIDDLE_MCP : MIDDLE_MCP + 1]
         return keypoints_3d - root, vertices - root
 
 
-def _rest_mesh(template: HandTemplate) -> Array:
+def _rest_mesh(mesh: HandMesh) -> Array:
     """(778, 3) the flat hand, fingers up in the crop, seen from no side in particular.
 
     Palm and back, thumb left and thumb right are equally likely, so only the extent along the
     fingers says anything before the image does.
     """
-    along = template.vertices[:, 2] - template.rest_keypoints[MIDDLE_MCP, 2]
+    rest = mesh.rest_keypoints
+    fingers = rest[MIDDLE_MCP] - rest[WRIST]
+    along = (mesh.vertices - rest[MIDDLE_MCP]) @ (fingers / np.linalg.norm(fingers))
     return np.stack([np.zeros_like(along), -along, np.zeros_like(along)], axis=1)

@@ -30,7 +30,9 @@ class AugmentConfig:
         any_roll: Share of crops turned by any angle at all instead.
         flip: Share of crops mirrored to a left hand; these teach 2D and side, not 3D.
         channel_noise: Largest relative change of each colour channel.
-        brightness: Largest shift of brightness, share of the full range.
+        brightness: Largest shift of brightness to either side of `brightness_centre`, share of
+            the full range.
+        brightness_centre: Middle of the shifts of brightness, share of the full range.
         grey: Share of crops without colour.
         blur: Share of crops blurred (out of focus, by motion, or by low resolution).
         noise: Largest sigma of sensor noise, share of the full range.
@@ -54,8 +56,19 @@ class AugmentConfig:
     cutout: float = 0.3
     misplaced: float = 0.08
     surround: float = 0.7
+    brightness_centre: float = 0.0
+
+    @property
+    def brightness_range(self) -> tuple[float, float]:
+        """Lowest and highest shift of brightness, share of the full range."""
+        return self.brightness_centre - self.brightness, self.brightness_centre + self.brightness
 
     def __post_init__(self) -> None:
+        if self.brightness < 0 or not all(-1 <= end <= 1 for end in self.brightness_range):
+            raise ConfigError(
+                f"augment brightness {self.brightness} around {self.brightness_centre};"
+                " valid: shifts within -1..1"
+            )
         for name in ("any_roll", "flip", "grey", "blur", "cutout", "surround", "misplaced"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"augment.{name} is {getattr(self, name)}; valid: 0..1")
@@ -233,7 +246,7 @@ def _change_picture(
     contrast = np.float32(rng.uniform(0.75, 1.25))
     mean = np.float32(values.mean())
     values = (values - mean) * contrast + mean * np.float32(1.0)
-    values = values * gain + np.float32(255 * rng.uniform(-config.brightness, config.brightness))
+    values = values * gain + np.float32(255 * rng.uniform(*config.brightness_range))
     sigma = 255 * config.noise * rng.random() ** 2
     if sigma > 1.0:
         # Coarse noise from a small field is as good and far cheaper than one draw a value.

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import ConfigError
+from rejshand_ros.errors import ConfigError, CorruptImageError
 from rejshand_ros.inference.predictor import network_input
 from rejshand_ros.training.augment import AugmentConfig, TrainingSample, draw_sample
+from rejshand_ros.training.corrupt import CorruptImages
 from rejshand_ros.training.crops import CropStore
 
 
@@ -78,6 +79,8 @@ class BatchMaker:
         batch: Samples a batch.
         augment: How far crops are changed.
         seed: Where chance starts.
+        rank: Number of this process, of several that share each batch.
+        processes: How many they are.
     """
 
     def __init__(
@@ -87,6 +90,9 @@ class BatchMaker:
         batch: int,
         augment: AugmentConfig,
         seed: int = 0,
+        *,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self._sources = [s for s in sources if len(s.store) and s.share > 0]
         if not self._sources:
@@ -96,20 +102,32 @@ class BatchMaker:
         self._hands = [np.flatnonzero(s.store.has_hand) for s in self._sources]
         self._empty = [np.flatnonzero(~s.store.has_hand) for s in self._sources]
         self._size, self._batch, self._augment, self._seed = size, batch, augment, seed
+        self._numbers = range(rank, batch, processes)
+        self.corrupt = CorruptImages(sum(len(s.store) for s in self._sources))
 
     def make(self, step: int) -> Batch:
-        """The batch of a step."""
+        """The batch of a step, or this process's part of it.
+
+        Raises:
+            ModelFileError: Too many images cannot be read.
+        """
         rng = np.random.default_rng([self._seed, step])
-        samples = []
-        for source in rng.choice(len(self._sources), self._batch, p=self._shares):
-            wanted = self._hands[source]
-            empty = self._empty[source]
-            if len(empty) and (not len(wanted) or rng.random() < self._sources[source].empty):
+        chosen = rng.choice(len(self._sources), self._batch, p=self._shares)
+        return Batch.of([self._sample(int(chosen[i]), [step, i]) for i in self._numbers])
+
+    def _sample(self, source: int, number: list[int]) -> TrainingSample:
+        """One sample, drawn by its number alone; an image that cannot be read gives way."""
+        rng = np.random.default_rng([self._seed, *number])
+        store, share = self._sources[source].store, self._sources[source].empty
+        while True:
+            wanted, empty = self._hands[source], self._empty[source]
+            if len(empty) and (not len(wanted) or rng.random() < share):
                 wanted = empty
             index = int(wanted[rng.integers(len(wanted))])
-            store = self._sources[source].store
-            samples.append(draw_sample(store, index, self._size, self._augment, rng))
-        return Batch.of(samples)
+            try:
+                return draw_sample(store, index, self._size, self._augment, rng)
+            except CorruptImageError as error:
+                self.corrupt.add(error)
 
 
 def prefetched(maker: BatchMaker, first: int, depth: int = 3) -> Iterator[Batch]:

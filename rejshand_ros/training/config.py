@@ -18,6 +18,8 @@ from rejshand_ros.training.losses import LossConfig
 
 SCHEDULES = ("cosine", "paper")
 OPTIMISERS = ("adam", "adamw")
+HALF_TYPES = ("auto", "bfloat16", "float16")
+"""``auto``: float16 with a gradient scaler on a GPU, bfloat16 on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class ScheduleConfig:
             are has to be known before depth can be, and this part is twice as fast.
         lift_most: Most samples of a batch that pass the 3D part, those with 3D labels first; 0
             for all.
-        amp: bfloat16 arithmetic where torch finds it safe.
+        amp: Half-precision arithmetic where torch finds it safe.
+        amp_type: One of `HALF_TYPES`.
     """
 
     steps: int = 10_000
@@ -55,12 +58,15 @@ class ScheduleConfig:
     flat_until: float = 0.0
     lift_most: int = 0
     amp: bool = False
+    amp_type: str = "auto"
 
     def __post_init__(self) -> None:
         if self.name not in SCHEDULES:
             raise unknown_choice("schedule", self.name, SCHEDULES)
         if self.optimiser not in OPTIMISERS:
             raise unknown_choice("optimiser", self.optimiser, OPTIMISERS)
+        if self.amp_type not in HALF_TYPES:
+            raise unknown_choice("schedule.amp_type", self.amp_type, HALF_TYPES)
         if self.steps < 1 or self.minutes < 0 or self.batch < 2:
             raise ConfigError(
                 f"schedule: {self.steps} steps, {self.minutes} minutes, batch {self.batch};"
@@ -83,6 +89,9 @@ class DataConfig:
         synthetic: Folder of rendered shards.
         synthetic_share: How often rendered hands are drawn.
         empty: Share of the photographs' samples that show no hand.
+        freihand: Folder of FreiHAND, as its archive unpacks.
+        freihand_share: How often its images are drawn.
+        mano: The user's own MANO_RIGHT.pkl, which FreiHAND needs.
         cache: Folder for prepared crops.
     """
 
@@ -91,6 +100,9 @@ class DataConfig:
     synthetic: str = ""
     synthetic_share: float = 1.0
     empty: float = 0.1
+    freihand: str = ""
+    freihand_share: float = 1.0
+    mano: str = ""
     cache: str = "out/cache"
 
 

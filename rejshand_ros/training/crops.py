@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,22 @@ from numpy.typing import NDArray
 from rejshand_ros.errors import InputError, ModelFileError
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT
 from rejshand_ros.hand.template import VERTEX_COUNT
+
+
+class Rows(Protocol):
+    """What a store needs of a field: an array, or something like one that reads when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of its axes."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -34,11 +51,11 @@ class CropStore:
         group: (n,) name of the person, place or day; one group is never on both sides of a split.
     """
 
-    crops: NDArray[np.uint8]
+    crops: Rows
     matrix: NDArray[np.float32]
     keypoints_2d: NDArray[np.float32]
     keypoints_3d: NDArray[np.float32]
-    vertices: NDArray[np.float32]
+    vertices: Rows
     side_known: NDArray[np.bool_]
     weight: NDArray[np.float32]
     group: NDArray[np.str_]

@@ -14,11 +14,14 @@ import torch
 from torch import Tensor
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
+from rejshand_ros.hand.hand_mesh import HandMesh
 from rejshand_ros.network.build import build_network
 from rejshand_ros.network.rejshand import NetworkOutput, ReJSHand
 from rejshand_ros.training.batches import Batch, BatchMaker, Source, prefetched
 from rejshand_ros.training.config import ScheduleConfig, TrainConfig
 from rejshand_ros.training.losses import Targets, losses, place_loss
+from rejshand_ros.training.precision import Precision
+from rejshand_ros.training.processes import ALONE, Processes, share_batch_norm
 from rejshand_ros.training.state import TrainState, averaged_copy, update_average
 
 Report = Callable[[int, dict[str, float], ReJSHand], None]
@@ -34,11 +37,18 @@ def learning_rate(schedule: ScheduleConfig, progress: float) -> float:
     return schedule.rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
-def make_state(config: TrainConfig) -> TrainState:
-    """A run's beginning: random (or pretrained) weights, drawn by the seed."""
+def make_state(config: TrainConfig, mesh: HandMesh | None = None) -> TrainState:
+    """A run's beginning: random (or pretrained) weights, drawn by the seed; see `train`."""
     torch.manual_seed(config.seed)
-    network = build_network(config.network).to(pick_device(config.device))
-    return TrainState(network, averaged_copy(network), _optimiser(network, config.schedule))
+    device = pick_device(config.device)
+    network = build_network(config.network, mesh).to(device)
+    precision = Precision.of(config.schedule, device)
+    return TrainState(
+        network,
+        averaged_copy(network),
+        _optimiser(network, config.schedule),
+        scaler=precision.scaler(),
+    )
 
 
 def pick_device(name: str) -> torch.device:
@@ -57,6 +67,8 @@ def train(
     *,
     report: Report | None = None,
     stop_after: int | None = None,
+    processes: Processes = ALONE,
+    mesh: HandMesh | None = None,
 ) -> TrainState:
     """Train from the beginning, or from where the run in ``config.out`` stopped.
 
@@ -65,22 +77,35 @@ def train(
         sources: Its data.
         report: Called with the step, mean values and averaged weights every ``log_every`` steps.
         stop_after: Stop (and save) after this step, as an interruption would.
+        processes: Those that train as one; only the first reports and saves.
+        mesh: The hand mesh that the data's vertices are those of; the project's own by default.
 
     Returns:
         The run's end.
 
     Raises:
         InputError: The loss is not a number.
-        ModelFileError: The checkpoint to go on from is unreadable or of another architecture.
+        ModelFileError: The checkpoint to go on from is unreadable or of another architecture, or
+            too many images cannot be read.
+        ConfigError: The batch cannot be shared out among the processes.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    state = make_state(config)
+    processes.part(config.schedule.batch)
+    state = make_state(config, mesh)
     path = Path(config.out) / "last.pt"
     if path.is_file():
         state.restore(path)
+    share_batch_norm(state.network, processes)
+    device = next(state.network.parameters()).device
     maker = BatchMaker(
-        sources, config.network.input_size, config.schedule.batch, config.augment, config.seed
+        sources,
+        config.network.input_size,
+        config.schedule.batch,
+        config.augment,
+        config.seed,
+        rank=processes.rank,
+        processes=processes.count,
     )
     clock = _Clock(config.schedule, state)
     batches = prefetched(maker, state.step)
@@ -89,25 +114,39 @@ def train(
         for batch in batches:
             if state.progress >= 1.0 or (stop_after is not None and state.step >= stop_after):
                 break
-            values = train_step(state, batch, config)
+            values = train_step(state, batch, config, processes)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value / config.log_every
-            state.progress = clock.progress(state.step)
+            state.progress = processes.of_first(clock.progress(state.step), device)
             if state.step % config.log_every == 0:
-                if report is not None:
+                if report is not None and processes.first:
+                    sums["corrupt_images"] = float(maker.corrupt.count)
                     report(state.step, {**sums, "progress": state.progress}, state.average)
                 sums = {}
-            if state.step % config.save_every == 0:
+            if state.step % config.save_every == 0 and processes.first:
                 state.save(path)
     finally:
         batches.close()  # type: ignore[attr-defined]
-        if state.step:
+        if state.step and processes.first:
             state.save(path)
+    processes.wait()
     return state
 
 
-def train_step(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str, float]:
-    """One step on one batch; returns the losses, the rate and the gradient's norm."""
+def train_step(
+    state: TrainState, batch: Batch, config: TrainConfig, processes: Processes = ALONE
+) -> dict[str, float]:
+    """One step on one batch; returns the losses, the rate and the gradient's norm.
+
+    Args:
+        state: The run, changed.
+        batch: This process's part of the step's batch.
+        config: The run's description.
+        processes: Those that share the batch.
+
+    Raises:
+        InputError: The loss is not a number.
+    """
     schedule = config.schedule
     rate = learning_rate(schedule, state.progress)
     for group in state.optimiser.param_groups:
@@ -118,38 +157,68 @@ def train_step(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str
         **{f.name: torch.from_numpy(getattr(batch, f.name)).to(device) for f in fields(Targets)}
     )
     images = torch.from_numpy(batch.images).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=schedule.amp):
+    with Precision.of(schedule, device).arithmetic():
         parts = _forward(
-            network, images, targets, config, flat=state.progress < schedule.flat_until
+            network,
+            images,
+            targets,
+            config,
+            flat=state.progress < schedule.flat_until,
+            processes=processes,
         )
     total = parts["total"]
     if not torch.isfinite(total):
         raise InputError(
-            f"the loss of step {state.step + 1} is {total.item()}; finite images, labels and a"
-            f" rate below {rate:g} are needed"
+            f"the loss of step {state.step + 1} is {total.item()}: {_why(batch, rate)}"
         )
     state.optimiser.zero_grad(set_to_none=True)
-    total.backward()
+    state.scaler.scale(total).backward()
+    processes.average_gradients(network)
+    state.scaler.unscale_(state.optimiser)
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip or math.inf)
-    state.optimiser.step()
+    # A gradient that overflowed half precision is left out, and the scale comes down.
+    state.scaler.step(state.optimiser)
+    state.scaler.update()
     state.step += 1
     if schedule.ema:
         update_average(state.average, network, schedule.ema, state.step)
     else:
         state.average.load_state_dict(network.state_dict())
-    values = {name: float(value.detach()) for name, value in parts.items()}
+    means = processes.mean(torch.stack([value.detach().float() for value in parts.values()]))
+    values = dict(zip(parts, means.tolist(), strict=True))
     return {**values, "rate": rate, "gradient": float(norm)}
 
 
+def _why(batch: Batch, rate: float) -> str:
+    """What may have spoilt a loss that is not a number."""
+    if not np.isfinite(batch.images).all():
+        bad = np.flatnonzero(~np.isfinite(batch.images).all((1, 2, 3)))
+        return f"images {bad.tolist()} of the batch are not finite; finite ones are needed"
+    for name in ("keypoints_2d", "keypoints_3d", "vertices", "weight"):
+        # Labels that are not known are NaN; infinite ones, or weights, are never right.
+        values = getattr(batch, name)
+        if np.isinf(values).any() or (name == "weight" and np.isnan(values).any()):
+            return f"{name} of the batch are infinite; finite labels (NaN: unknown) are needed"
+    return (
+        f"images and labels are finite, so training has diverged; a rate below {rate:g} is needed"
+    )
+
+
 def _forward(
-    network: ReJSHand, images: Tensor, targets: Targets, config: TrainConfig, *, flat: bool
+    network: ReJSHand,
+    images: Tensor,
+    targets: Targets,
+    config: TrainConfig,
+    *,
+    flat: bool,
+    processes: Processes,
 ) -> dict[str, Tensor]:
     """The network on a batch, its 3D part on as many samples as the schedule says; the losses."""
     features = network.features(images)
     maps = network.keypoint_generator_2d.maps(features)
     keypoints_2d = network.keypoint_generator_2d.coordinates(maps)
     presence, right = network.presence_side(features)
-    most = config.schedule.lift_most or len(images)
+    most = -(-config.schedule.lift_most // processes.count) or len(images)
     lacking = torch.isnan(targets.keypoints_3d[:, 0, 0])
     lifted = torch.argsort(lacking.to(torch.int8), stable=True)[: 0 if flat else most]
     keypoints_3d = torch.zeros_like(targets.keypoints_3d)
@@ -168,9 +237,11 @@ def _forward(
     output = NetworkOutput(
         keypoints_2d.float(), keypoints_3d, vertices, presence.float(), right.float()
     )
-    parts = losses(output, labels, config.losses, lifted=~left_out)
+    parts = losses(output, labels, config.losses, lifted=~left_out, across=processes.mean)
     if config.losses.place and config.network.expected_coordinates:
-        place = place_loss(maps[:, :, 0].float(), targets.keypoints_2d, targets.weight)
+        place = place_loss(
+            maps[:, :, 0].float(), targets.keypoints_2d, targets.weight, across=processes.mean
+        )
         parts = {**parts, "total": parts["total"] + config.losses.place * place, "place": place}
     return parts
 

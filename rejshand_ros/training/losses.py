@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from rejshand_ros.network.rejshand import NetworkOutput
+
+Across = Callable[[Tensor], Tensor]
+"""Mean of a number over all processes that share a batch; dividing by it makes the mean of their
+losses the loss of the whole batch, however its labels are spread."""
+
+
+def alone(value: Tensor) -> Tensor:
+    """`Across` of one process."""
+    return value
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,11 @@ class Targets:
 
 
 def losses(
-    output: NetworkOutput, targets: Targets, config: LossConfig, lifted: Tensor | None = None
+    output: NetworkOutput,
+    targets: Targets,
+    config: LossConfig,
+    lifted: Tensor | None = None,
+    across: Across = alone,
 ) -> dict[str, Tensor]:
     """Each part (unweighted) and their weighted sum under ``"total"``.
 
@@ -55,16 +69,17 @@ def losses(
         targets: The labels.
         config: Weights of the parts.
         lifted: (N,) whether a sample passed the 3D part; None for all.
+        across: Mean over the processes that share the batch.
 
     Distances are L1, summed over a point's coordinates and averaged over points and over the
     samples that have that label; 2D in shares of the crop, 3D in metres.
     """
     parts = {
-        "keypoints_2d": _points(output.keypoints_2d, targets.keypoints_2d, targets.weight),
-        "keypoints_3d": _points(output.keypoints_3d, targets.keypoints_3d, targets.weight),
-        "vertices": _points(output.vertices, targets.vertices, targets.weight),
-        "presence": _logits(output.presence_logit, targets.presence),
-        "right": _logits(output.right_logit, targets.right),
+        "keypoints_2d": _points(output.keypoints_2d, targets.keypoints_2d, targets.weight, across),
+        "keypoints_3d": _points(output.keypoints_3d, targets.keypoints_3d, targets.weight, across),
+        "vertices": _points(output.vertices, targets.vertices, targets.weight, across),
+        "presence": _logits(output.presence_logit, targets.presence, across),
+        "right": _logits(output.right_logit, targets.right, across),
     }
     total = (
         config.keypoints_2d * parts["keypoints_2d"]
@@ -78,12 +93,14 @@ def losses(
         if lifted is not None:
             lacking = lacking & lifted
         labels = torch.where(lacking[:, None, None], targets.keypoints_2d, torch.nan)
-        parts["in_plane"] = _in_plane(output.keypoints_3d, labels, targets.weight)
+        parts["in_plane"] = _in_plane(output.keypoints_3d, labels, targets.weight, across)
         total = total + config.in_plane * parts["in_plane"]
     return {"total": total, **parts}
 
 
-def place_loss(maps: Tensor, labels: Tensor, weight: Tensor, sigma: float = 0.7) -> Tensor:
+def place_loss(
+    maps: Tensor, labels: Tensor, weight: Tensor, sigma: float = 0.7, across: Across = alone
+) -> Tensor:
     """Cross-entropy of the keypoints' place maps, above what the bell itself leaves open.
 
     Args:
@@ -91,6 +108,7 @@ def place_loss(maps: Tensor, labels: Tensor, weight: Tensor, sigma: float = 0.7)
         labels: (N, 21, 2) 0..1; NaN where unknown.
         weight: (N,) trust.
         sigma: Of the bell, cells.
+        across: Mean over the processes that share the batch.
     """
     side = int(maps.shape[2] ** 0.5)
     known = torch.isfinite(labels).all(dim=2)
@@ -102,26 +120,26 @@ def place_loss(maps: Tensor, labels: Tensor, weight: Tensor, sigma: float = 0.7)
     entropy = -(target * target.clamp(min=1e-9).log()).sum(2)
     loss = -(target * maps.log_softmax(dim=2)).sum(2) - entropy
     trust = known * weight[:, None]
-    return (loss * trust).sum() / trust.sum().clamp(min=1e-6)
+    return (loss * trust).sum() / across(trust.sum()).clamp(min=1e-6)
 
 
-def _points(predicted: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+def _points(predicted: Tensor, labels: Tensor, weight: Tensor, across: Across) -> Tensor:
     """Masked L1 of points (N, P, D); zero, with a gradient of zero, where nothing is labelled."""
     known = torch.isfinite(labels).all(dim=2)
     distance = (predicted - torch.where(known[..., None], labels, 0.0)).abs().sum(dim=2)
     trust = known * weight[:, None]
-    return (torch.where(known, distance, 0.0) * trust).sum() / trust.sum().clamp(min=1e-6)
+    return (torch.where(known, distance, 0.0) * trust).sum() / across(trust.sum()).clamp(min=1e-6)
 
 
-def _logits(logit: Tensor, labels: Tensor) -> Tensor:
+def _logits(logit: Tensor, labels: Tensor, across: Across) -> Tensor:
     known = torch.isfinite(labels)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
         logit, torch.where(known, labels, 0.0), reduction="none"
     )
-    return torch.where(known, loss, 0.0).sum() / known.sum().clamp(min=1)
+    return torch.where(known, loss, 0.0).sum() / across(known.sum().float()).clamp(min=1e-6)
 
 
-def _in_plane(keypoints_3d: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+def _in_plane(keypoints_3d: Tensor, labels: Tensor, weight: Tensor, across: Across) -> Tensor:
     known = torch.isfinite(labels).all(dim=2).all(dim=1)
     labels = torch.where(known[:, None, None], labels, 0.0)
     flat = keypoints_3d[..., :2] - keypoints_3d[..., :2].mean(dim=1, keepdim=True)
@@ -132,4 +150,4 @@ def _in_plane(keypoints_3d: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
         scale = scale.clamp(1.5, 12.0)
     distance = (scale[:, None, None] * flat - target).abs().sum(2).mean(1)
     trust = known * weight
-    return (distance * trust).sum() / trust.sum().clamp(min=1e-6)
+    return (distance * trust).sum() / across(trust.sum()).clamp(min=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class TrainState:
         optimiser: With its moments.
         step: Steps done.
         progress: Share of the schedule done, 0..1.
+        scaler: Keeps half-precision gradients in range; does nothing where it is disabled.
     """
 
     network: ReJSHand
@@ -33,6 +34,9 @@ class TrainState:
     optimiser: torch.optim.Optimizer
     step: int = 0
     progress: float = 0.0
+    scaler: torch.amp.GradScaler = field(
+        default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
+    )
 
     def save(self, path: Path) -> None:
         """Write everything; a write that is cut off leaves the file before it whole."""
@@ -44,6 +48,7 @@ class TrainState:
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
+                "scaler": self.scaler.state_dict(),
                 "step": self.step,
                 "progress": self.progress,
             },
@@ -69,9 +74,20 @@ class TrainState:
                 raise ModelFileError(
                     f"checkpoint {path} is of another architecture: differs in {', '.join(changed)}"
                 )
+            matrix = self.network.keypoint_generator_3d.joint_matrix.cpu()
+            if not torch.allclose(
+                matrix, saved["network"]["keypoint_generator_3d.joint_matrix"], atol=1e-5
+            ):
+                raise ModelFileError(
+                    f"checkpoint {path} answers with another hand mesh; train on with the data"
+                    " (FreiHAND with MANO, or not) that it was begun with"
+                )
             self.network.load_state_dict(saved["network"])
             self.average.load_state_dict(saved["average"])
             self.optimiser.load_state_dict(saved["optimiser"])
+            # A run that was not in half precision before has no scale to go on with.
+            if self.scaler.is_enabled() and saved.get("scaler"):
+                self.scaler.load_state_dict(saved["scaler"])
             self.step, self.progress = int(saved["step"]), float(saved["progress"])
         except ModelFileError:
             raise
