@@ -8,9 +8,7 @@ the machine does falls on both. Ours is the whole: crop, network, tracking, smoo
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peer_environment import field_python, peer_process_environment
 from benchmarks.report import table, write_report
 from benchmarks.tracking_clips import PERIOD_NS, read_video
-from rejshand_ros.errors import MissingDependencyError, ModelFileError, ProcessError
+from rejshand_ros.errors import ModelFileError, ProcessError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import load_predictor
@@ -28,32 +27,9 @@ from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.load import load_tracker
 
 _VIDEO = (Path(__file__).parents[1] / "../shared/data/hand_video/human_hand_video.mp4").resolve()
-_MEDIAPIPE = "0.10.21"
-_ENVIRONMENT = Path(".venvs/mediapipe")
 _SERVER = Path(__file__).parent / "peer/mediapipe_server.py"
 _PRESETS = ("light", "paper")
 _REPETITIONS = 20
-
-
-def install() -> Path:
-    """Make MediaPipe's environment where it is missing; its Python.
-
-    Raises:
-        MissingDependencyError: pip fails.
-    """
-    python = _ENVIRONMENT / "bin/python"
-    done = _ENVIRONMENT / f"mediapipe-{_MEDIAPIPE}.installed"
-    if done.is_file():
-        return python
-    packages = [f"mediapipe=={_MEDIAPIPE}"]
-    for command in (
-        [sys.executable, "-m", "venv", str(_ENVIRONMENT)],
-        [str(python), "-m", "pip", "install", "--quiet", *packages],
-    ):
-        if subprocess.run(command, check=False).returncode != 0:
-            raise MissingDependencyError(f"MediaPipe could not be installed: {command}")
-    done.touch()
-    return python
 
 
 class MediaPipe:
@@ -61,17 +37,13 @@ class MediaPipe:
 
     def __enter__(self) -> MediaPipe:
         """Start it."""
-        environment = dict(os.environ)
-        # Its packages are its own: nothing of this process's may be found first.
-        for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):
-            environment.pop(name, None)
         self._process = subprocess.Popen(
-            [str(install().absolute()), str(_SERVER), str(_VIDEO)],
+            [str(field_python()), str(_SERVER), str(_VIDEO)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=environment,
+            env=peer_process_environment(),
         )
         return self
 
