@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rejshand_ros.demo.processes import ProcessSpec
@@ -127,7 +127,13 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
             },
         ),
     ]
-    return tuple(specs)
+    # What is published before two nodes have found each other is lost to an episode.
+    together: dict[str, bool | int | float | str] = {
+        "await_recorder": RECORDER if config.record else "",
+        # A real hand's driver may be started later than the chain.
+        "await_inputs": config.backend != "none",
+    }
+    return tuple(replace(one, parameters={**one.parameters, **together}) for one in specs)
 
 
 def chain_environment(domain: int) -> dict[str, str]:

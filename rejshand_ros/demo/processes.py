@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -35,6 +35,12 @@ class ProcessSpec:
     module: str
     parameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     namespace: str = ""
+
+    def on_its_own(self) -> ProcessSpec:
+        """The same, ready whether or not its peers are there."""
+        awaited = ("await_recorder", "await_inputs")
+        kept = {key: value for key, value in self.parameters.items() if key not in awaited}
+        return replace(self, parameters=kept)
 
     def command(self) -> list[str]:
         """The command line."""
@@ -76,7 +82,7 @@ class ProcessGroup:
         self._stopped = False
 
     def start(self, specs: Sequence[ProcessSpec]) -> None:
-        """Start processes; they configure themselves and wait for the word to go."""
+        """Start processes; they configure and connect themselves, and wait for the word to go."""
         self._log_folder.mkdir(parents=True, exist_ok=True)
         for spec in specs:
             self._children[spec.name] = self._spawn(spec)
@@ -112,7 +118,7 @@ class ProcessGroup:
         return _Child(spec, process, ready_read, lifeline_write, log)
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until every process has configured itself.
+        """Wait until every process has configured itself and is connected to its peers.
 
         Raises:
             ProcessError: One ended, or is not ready in time.
@@ -124,7 +130,9 @@ class ProcessGroup:
             while waiting := [key.data.spec.name for key in selector.get_map().values()]:
                 events = selector.select(max(0.0, deadline - time.monotonic()))
                 if not events:
-                    raise ProcessError(f"{', '.join(waiting)} not ready after {timeout_s:g} s")
+                    said = _last_line(self._children[waiting[0]].log)
+                    names = ", ".join(waiting)
+                    raise ProcessError(f"{names} not ready after {timeout_s:g} s: {said}")
                 for key, _ in events:
                     if not os.read(key.fd, 64):
                         key.data.process.wait()

@@ -94,7 +94,8 @@ class RespawningGroup(ProcessGroup):
         child = self._children[name]
         os.close(child.lifeline_fd)
         os.close(child.ready_fd)
-        self._children[name] = self._spawn(child.spec, again=True)
+        # What comes back must not wait for another that lies down: half a chain holds the hand.
+        self._children[name] = self._spawn(child.spec.on_its_own(), again=True)
         self.restarts[name] += 1
         coming.due, coming.started, coming.ready = None, now, False
 

@@ -20,6 +20,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rejshand_ros.errors import ConfigError, InputError, RejshandError
 from rejshand_ros.nodes.diagnostics import Monitor
 from rejshand_ros.nodes.parameters import changed, declare, parameter, refusal
+from rejshand_ros.nodes.readiness import Peers
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,19 @@ class NodeConfig:
     Attributes:
         autostart: Configure and activate without waiting for a lifecycle manager.
         diagnostics_period_s: Time between two reports on /diagnostics.
+        await_recorder: Name of the recorder that must listen before the node says it is ready.
+        await_inputs: Whether its inputs must be published before the node says it is ready.
     """
 
     autostart: bool = parameter(True, "configure and activate at once, without a manager")
     diagnostics_period_s: float = parameter(
         1.0, "time between two reports on /diagnostics [s]", low=0.1, high=60.0
+    )
+    await_recorder: str = parameter(
+        "", "recorder that must listen before the node tells its parent it is ready; empty: none"
+    )
+    await_inputs: bool = parameter(
+        False, "whether its inputs must be published before the node tells its parent it is ready"
     )
 
 
@@ -77,6 +86,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             self.NAME, automatically_declare_parameters_from_overrides=True, **node_arguments
         )
         self.monitor = Monitor()
+        self._peers = Peers(self)
         self.failure: Exception | None = None
         self.fault: RejshandError | None = None
         self.finished = threading.Event()
@@ -89,6 +99,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             raise
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._peers.publishes(self._diagnostics)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self.config.diagnostics_period_s, self._report, clock=self._steady)
 
@@ -121,6 +132,10 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         """The node's time (simulated time where use_sim_time says so), nanoseconds."""
         return int(self.get_clock().now().nanoseconds)
 
+    def unconnected(self) -> list[str]:
+        """What the node, once configured, still waits for before it is ready; a phrase each."""
+        return self._peers.missing(self.config.await_recorder, inputs=self.config.await_inputs)
+
     def end(self, fault: RejshandError | None = None) -> None:
         """End the node's process, well or because of a fault; safe from any thread."""
         self.fault = fault
@@ -137,6 +152,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._entities.append((self.destroy_lifecycle_publisher, publisher))
+        self._peers.publishes(publisher)
         return publisher
 
     def listen(
@@ -149,6 +165,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         raw: bool = False,
         numbered: bool = False,
         always: bool = False,
+        optional: bool = False,
     ) -> None:
         """Subscribe.
 
@@ -162,6 +179,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
                 overwritten among them. It needs the message's facts, which a node
                 `DRIVEN_BY_EVENTS` does not get; such a node counts what the middleware lost.
             always: Hand over what comes before the node is active, too: what is latched comes once.
+            optional: Nobody need publish it (see `unconnected`).
         """
         if self.DRIVEN_BY_EVENTS and numbered:
             raise TypeError(f"{self.NAME} is driven by events and gets no facts about messages")
@@ -196,6 +214,8 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._entities.append((self.destroy_subscription, subscription))
+        if not optional:
+            self._peers.listens(subscription)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back at a fixed rate while the node is active.
@@ -297,6 +317,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
     def _destroy_entities(self) -> None:
         while self._entities:
             destroy, entity = self._entities.pop()
+            self._peers.forget(entity)
             destroy(entity)
 
     def _guarded(self, callback: Callable[[Any], None], message: Any) -> None:

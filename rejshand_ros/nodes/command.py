@@ -125,7 +125,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         self.listen(JointState, "joint_states", self._on_measured, qos.newest_only())
         # A queue: a short press of the stop must not be overwritten by its release.
         joy_profile = qos.recording(reliable=False, transient=False)
-        self.listen(Joy, "joy", self._on_joy, joy_profile)
+        self.listen(Joy, "joy", self._on_joy, joy_profile, optional=True)
         self.serve(Trigger, "engage", self._answer(self._controller.engage))
         self.serve(Trigger, "disengage", self._answer(self._controller.disengage))
         stop = self._answer(self._controller.emergency_stop, always=True)

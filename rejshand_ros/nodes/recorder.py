@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -95,13 +95,8 @@ class RecorderNode(ChainNode[RecorderConfig]):
             command_type=config.command_type,
             reliable_images=config.reliable_images,
         )
-        wanted += tuple(_extra(text) for text in config.extra_topics)
-        topics = [
-            RecordedTopic(
-                self.resolve_topic_name(topic.name), topic.msgtype, topic.latched, topic.reliable
-            )
-            for topic in wanted
-        ]
+        chain, extra = map(self._resolved, (wanted, map(_extra, config.extra_topics)))
+        topics = [*chain, *extra]
         writer = WriterConfig(minimum_free_bytes=round(config.minimum_free_mb * 1e6))
         self._session = RecordingSession(
             Path(config.folder).expanduser(),
@@ -118,12 +113,13 @@ class RecorderNode(ChainNode[RecorderConfig]):
                 profile,
                 raw=True,
                 always=topic.latched,
+                optional=topic in extra,
             )
         self._buttons = Buttons()
         self._recording = self.advertise(String, "recording", qos.latched())
         # A queue: a press and its release must both be seen, however close together.
         joy_profile = qos.recording(reliable=False, transient=False)
-        self.listen(Joy, "joy", self._on_joy, joy_profile)
+        self.listen(Joy, "joy", self._on_joy, joy_profile, optional=True)
         self.serve(StartEpisode, "start_episode", self._on_start)
         self.serve(StopEpisode, "stop_episode", self._on_stop)
         self.every(config.flush_period_s, self._flush)
@@ -203,6 +199,10 @@ class RecorderNode(ChainNode[RecorderConfig]):
         elif self.config.episode:
             # It was started for this episode; who started it must learn of it.
             self.end(error)
+
+    def _resolved(self, topics: Iterable[RecordedTopic]) -> list[RecordedTopic]:
+        """The topics with their full names."""
+        return [replace(topic, name=self.resolve_topic_name(topic.name)) for topic in topics]
 
     def _shaping_files(self) -> dict[str, Path]:
         """The files that decide what the chain makes of an image."""

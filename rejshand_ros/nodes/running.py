@@ -19,6 +19,8 @@ from rejshand_ros.nodes.supervision import Supervision
 
 _SPIN_S = 0.1
 """Longest time in which a signal goes unnoticed while nothing else happens."""
+_CONNECTED_S = 0.02
+"""Time between two looks at whether the node is connected to those it waits for."""
 
 
 def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None) -> int:
@@ -49,8 +51,12 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         if node.config.autostart:
             node.transition(node.trigger_configure)
         go = threading.Event()
-        supervision.say_ready()
         supervision.watch(go.set, request_stop)
+        while supervision.asked_for and not stop.is_set() and (missing := node.unconnected()):
+            # For how long is the parent's affair; it shows this line when its patience ends.
+            node.get_logger().info(f"waiting: {'; '.join(missing)}", throttle_duration_sec=5.0)
+            executor.spin_once(timeout_sec=_CONNECTED_S)
+        supervision.say_ready()
         while not (stop.is_set() or node.finished.is_set()):
             if go.is_set() and node.config.autostart:
                 go.clear()

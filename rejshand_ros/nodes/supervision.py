@@ -31,6 +31,11 @@ class Supervision:
         ready, lifeline = os.environ.get(READY_FD), os.environ.get(LIFELINE_FD)
         return cls(int(ready) if ready else None, int(lifeline) if lifeline else None)
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether a parent waits to hear that the node is ready."""
+        return self._ready_fd is not None
+
     def watch(self, on_go: Callable[[], None], on_parent_gone: Callable[[], None]) -> None:
         """Call back, from a thread of its own, at the word to go and at the parent's end."""
         if self._lifeline_fd is None:
@@ -47,7 +52,7 @@ class Supervision:
         threading.Thread(target=listen, name="lifeline", daemon=True).start()
 
     def say_ready(self) -> None:
-        """Tell the parent that this node is configured."""
+        """Tell the parent that this node is configured and connected."""
         if self._ready_fd is not None:
             os.write(self._ready_fd, b"ready\n")
             os.close(self._ready_fd)

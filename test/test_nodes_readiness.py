@@ -1,0 +1,109 @@
+"""A node of the chain is ready once the recorder hears it, so that an episode lacks nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import rclpy
+from ros_graph import ros_graph
+from sensor_msgs.msg import JointState
+
+from rejshand_msgs.msg import JointTarget
+from rejshand_ros.demo.chain import ChainConfig, chain_processes
+from rejshand_ros.demo.processes import ProcessGroup, ProcessSpec
+from rejshand_ros.errors import ProcessError
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.recorder import RecorderNode
+from rejshand_ros.nodes.retargeting import RetargetingNode
+
+pytestmark = pytest.mark.ros
+
+
+class BlindRetargeting(RetargetingNode):
+    """Needs no solver where no hand comes."""
+
+    def build_retargeter(self):
+        return None
+
+    def build_calibration(self):
+        return None
+
+
+@pytest.fixture
+def graph():
+    with ros_graph() as graph:
+        yield graph
+
+
+def test_a_node_waits_for_the_recorder_and_for_nobody_else(graph) -> None:
+    node = graph.add(BlindRetargeting, start=False, namespace="right", await_recorder="recorder")
+    node.transition(node.trigger_configure)
+    # A command node listens too; that is not enough.
+    graph.probe.create_subscription(JointTarget, "/right/joint_target", print, qos.newest_only())
+    graph.until(lambda: graph.probe.count_publishers("/right/joint_target") == 1)
+    lacking = ["recorder does not listen to /right/joint_target"]
+    assert lacking[0] in node.unconnected()
+    other = rclpy.create_node("recorder", context=graph.context)
+    graph.executor.add_node(other)
+    # Volatile publishers never connect to one who asks for what was latched.
+    other.create_subscription(JointTarget, "/right/joint_target", print, qos.latched())
+    graph.until(lambda: graph.probe.count_subscribers("/right/joint_target") == 2)
+    assert lacking[0] in node.unconnected()
+    other.create_subscription(JointTarget, "/right/joint_target", print, 10)
+    graph.until(lambda: lacking[0] not in node.unconnected())
+    other.destroy_node()
+
+
+def test_a_recorder_waits_for_all_that_is_published(graph, tmp_path: Path) -> None:
+    node = graph.add(
+        RecorderNode,
+        start=False,
+        folder=str(tmp_path),
+        await_inputs=True,
+        extra_topics=("/elsewhere:std_msgs/msg/String",),
+    )
+    node.transition(node.trigger_configure)
+    waiting = node.unconnected()
+    assert "nobody publishes /right/joint_states" in waiting
+    assert "nobody publishes /image_raw/compressed" in waiting
+    # A joystick and what else a user asks for may come or not.
+    assert not [line for line in waiting if "/joy" in line or "/elsewhere" in line]
+    graph.publisher(JointState, "/right/joint_states")
+    graph.until(lambda: "nobody publishes /right/joint_states" not in node.unconnected())
+    assert len(node.unconnected()) == len(waiting) - 1
+
+
+def test_a_process_says_ready_once_the_recorder_listens(graph, tmp_path: Path) -> None:
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(graph.context.get_domain_id())}
+    alone = ProcessSpec(
+        "right/retargeting",
+        "rejshand_ros.nodes.retargeting",
+        {"await_recorder": "recorder"},
+        "right",
+    )
+    with ProcessGroup(environment, tmp_path / "logs") as group:
+        group.start([alone])
+        log = tmp_path / "logs/right_retargeting.log"
+        graph.until(lambda: "waiting: recorder does not" in log.read_text(), timeout_s=60.0)
+        with pytest.raises(ProcessError, match=r"waiting: recorder .*/right/joint_target"):
+            group.wait_ready(0.1)
+        graph.add(RecorderNode, folder=str(tmp_path))
+        begun = time.monotonic()
+        group.wait_ready(30.0)
+        assert time.monotonic() - begun < 30.0
+        group.stop()
+
+
+def test_every_process_of_the_chain_waits_for_the_recorder() -> None:
+    for backend, inputs in (("mujoco", True), ("none", False)):
+        specs = chain_processes(ChainConfig(input="clip.mp4", backend=backend))
+        assert {spec.parameters["await_recorder"] for spec in specs} == {"recorder"}
+        assert {spec.parameters["await_inputs"] for spec in specs} == {inputs}
+    alone = chain_processes(ChainConfig(input="clip.mp4", record=False))
+    assert {spec.parameters["await_recorder"] for spec in alone} == {""}
+    # One that was killed comes back at once, also where the recorder lies down.
+    assert not {"await_recorder", "await_inputs"} & set(specs[0].on_its_own().parameters)
+    assert specs[0].on_its_own().parameters["folder"] == specs[0].parameters["folder"]
