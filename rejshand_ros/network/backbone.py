@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.models import group_parameters
 from torch import Tensor, nn
 
 from rejshand_ros.errors import ModelFileError
@@ -23,18 +24,7 @@ class Backbone(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.fine = config.fine_level
-        self.body: Any = timm.create_model(
-            config.backbone,
-            pretrained=config.pretrained and not config.pretrained_file,
-            num_classes=0,
-            global_pool="",
-        )
-        if config.pretrained_file:
-            _load_local(self.body, Path(config.pretrained_file))
-        # What classified images is not part of the feature map; timm keeps some of it.
-        for name in ("conv_head", "norm_head", "head"):
-            if hasattr(self.body, name):
-                setattr(self.body, name, nn.Identity())
+        self.body = make_body(config.backbone, config.pretrained, config.pretrained_file)
         reductions = [(info["reduction"], i) for i, info in enumerate(self._info())]
         self._fine_index = next(i for reduction, i in reductions if reduction == 16)
         with torch.no_grad():
@@ -92,6 +82,55 @@ class Adapter(nn.Module):
         return self.norm(features)
 
 
+def make_body(name: str, pretrained: bool = False, pretrained_file: str = "") -> Any:
+    """A timm network without what classified images: features only.
+
+    Args:
+        name: As timm calls it.
+        pretrained: Start from timm's ImageNet weights (downloaded by timm).
+        pretrained_file: Start from this local file instead; empty for none.
+
+    Raises:
+        ModelFileError: The local file is missing, unreadable or of another network.
+    """
+    body: Any = timm.create_model(
+        name, pretrained=pretrained and not pretrained_file, num_classes=0, global_pool=""
+    )
+    if pretrained_file:
+        _load_local(body, Path(pretrained_file))
+    # timm keeps some of the classifier behind the feature map.
+    for part in ("conv_head", "norm_head", "bn2", "head"):
+        if hasattr(body, part):
+            setattr(body, part, nn.Identity())
+    return body
+
+
+def freeze_stages(body: Any, stages: int) -> tuple[nn.Module, ...]:
+    """Keep a backbone's first stages as they are.
+
+    What a pretrained stem sees (edges, colours) serves hands as well, and leaving it alone saves
+    the most expensive half of the backward pass: that at the highest resolution.
+
+    Args:
+        body: A timm network; its parameters of those stages lose their gradients.
+        stages: How many, the stem counted as the first; 0 for none.
+
+    Returns:
+        The modules of those stages, to be held in evaluation mode while the others train.
+    """
+    if stages <= 0:
+        return ()
+    stage_of = group_parameters(body, body.group_matcher(coarse=True), reverse=True)
+    frozen: list[nn.Module] = []
+    for name, module in body.named_modules():
+        own = dict(module.named_parameters(recurse=False))
+        names = [f"{name}.{key}" if name else key for key in own]
+        if own and all(int(stage_of[key]) < stages for key in names):
+            module.requires_grad_(False)
+            frozen.append(module)
+    return tuple(frozen)
+
+
 def _load_local(body: nn.Module, path: Path) -> None:
     """Load a backbone's weights from a local .safetensors or .pth file.
 
@@ -110,7 +149,8 @@ def _load_local(body: nn.Module, path: Path) -> None:
             state = state.get("state_dict", state)
     except Exception as error:
         raise ModelFileError(f"backbone weights {path} cannot be read: {error}") from error
-    own = body.state_dict()
+    # How many batches a norm has seen counts for nothing, and older files lack it.
+    own = {k: v for k, v in body.state_dict().items() if not k.endswith("num_batches_tracked")}
     fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
     if len(fitting) < 0.9 * len(own):
         raise ModelFileError(

@@ -5,15 +5,18 @@ Objects as points (Zhou et al. 2019): a heatmap of centres and, read off at its 
 
 from __future__ import annotations
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rejshand_ros.network.backbone import make_body
 
 INPUT_HEIGHT, INPUT_WIDTH = 160, 224
 """Pixels of the letterboxed frame; multiples of 32."""
 STRIDE = 8
 """Input pixels a heatmap cell."""
+_LEVELS = (2, 3, 4)
+"""The backbone's levels of stride 8, 16 and 32."""
 CHANNELS = 7
 """Centre logit, offset x and y (cells), log of side over input width, up x and y, right logit."""
 
@@ -22,15 +25,17 @@ class DetectorNetwork(nn.Module):
     """A small backbone, one top-down pyramid to stride 8, one dense head.
 
     Args:
+        backbone: Its name in timm.
+        pretrained_file: Start the backbone from this local file; empty for random weights.
         width: Channels of the pyramid.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(
+        self, backbone: str = "tf_efficientnet_lite0", pretrained_file: str = "", width: int = 64
+    ) -> None:
         super().__init__()
-        self.backbone = timm.create_model(
-            "mobilenetv4_conv_small", pretrained=False, features_only=True, out_indices=(2, 3, 4)
-        )
-        channels = self.backbone.feature_info.channels()
+        self.backbone = make_body(backbone, pretrained_file=pretrained_file)
+        channels = [self.backbone.feature_info[i]["num_chs"] for i in _LEVELS]
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.blend = nn.ModuleList(_separable(width) for _ in channels[1:])
         self.head = nn.Sequential(
@@ -46,9 +51,10 @@ class DetectorNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Dense answer (N, 7, H/8, W/8) of RGB/255 - 0.5 images (N, 3, H, W)."""
-        fine, middle, coarse = (
-            lateral(f) for lateral, f in zip(self.lateral, self.backbone(images), strict=True)
+        levels = self.backbone.forward_intermediates(
+            images, indices=list(_LEVELS), intermediates_only=True
         )
+        fine, middle, coarse = (lateral(f) for lateral, f in zip(self.lateral, levels, strict=True))
         middle = self.blend[0](middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = self.blend[1](fine + functional.interpolate(middle, scale_factor=2.0))
         answer: Tensor = self.head(fine)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rejshand_ros.network.backbone import freeze_stages
 from rejshand_ros.training.detector_data import load_photographs, load_rendered
 from rejshand_ros.training.detector_frames import DetectorFrames
 from rejshand_ros.training.detector_network import (
@@ -23,13 +24,16 @@ from rejshand_ros.training.detector_network import (
     detector_loss,
 )
 
+_BACKBONE_RATE = 0.4
+"""Learning rate of the pretrained backbone, relative to the new layers'."""
 _RENDERED = 8000
 """Rendered hands kept in memory."""
 
 
 def train(
     photographs: Path, rendered: Path | None, out: Path, *, minutes: float, batch: int,
-    rate: float, seed: int, resume: Path | None = None,
+    rate: float, seed: int, resume: Path | None = None, pretrained: str = "",
+    frozen_stages: int = 0,
 ) -> DetectorNetwork:  # fmt: skip
     """Train for a given time with a one-cycle rate over it.
 
@@ -42,9 +46,12 @@ def train(
         rate: Highest learning rate.
         seed: Of the data and the first weights.
         resume: A checkpoint to start from.
+        pretrained: Local file of the backbone's ImageNet weights; empty for random ones.
+        frozen_stages: First stages of the backbone that stay as they are.
     """
     torch.manual_seed(seed)
-    network = DetectorNetwork()
+    network = DetectorNetwork(pretrained_file=pretrained)
+    network = network.to(memory_format=torch.channels_last)
     if resume is not None:
         network.load_state_dict(torch.load(resume, weights_only=True))
     # A running mean of the weights: a small batch's noise averages out.
@@ -55,16 +62,26 @@ def train(
     if rendered is not None:
         pictures += load_rendered(rendered, _RENDERED)
     frames = DetectorFrames(pictures, seed)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    frozen = freeze_stages(network.backbone, frozen_stages)
+    ours = [p for name, p in network.named_parameters() if not name.startswith("backbone.")]
+    theirs = [p for p in network.backbone.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        [{"params": ours, "share": 1.0}, {"params": theirs, "share": _BACKBONE_RATE}],
+        lr=rate, weight_decay=0.02,
+    )  # fmt: skip
     sums: dict[str, float] = {}
     start, step = time.monotonic(), 0
     network.train()
+    for module in frozen:
+        module.eval()
     while (done := (time.monotonic() - start) / (60 * minutes)) < 1.0:
         warm = min(1.0, (step + 1) / 100)
         for group in optimiser.param_groups:
-            group["lr"] = rate * warm * max(0.02, 0.5 * (1 + np.cos(np.pi * done)))
+            cosine = max(0.02, 0.5 * (1 + np.cos(np.pi * done)))
+            group["lr"] = rate * group["share"] * warm * cosine
         images, targets = frames.batch(batch)
-        losses = detector_loss(network(torch.from_numpy(images)), torch.from_numpy(targets))
+        batch_images = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+        losses = detector_loss(network(batch_images), torch.from_numpy(targets))
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -113,12 +130,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--pretrained", default="", help="file of the backbone's ImageNet weights")
+    parser.add_argument("--frozen-stages", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     network = train(
         given.photographs, given.rendered, given.out, minutes=given.minutes, batch=given.batch,
-        rate=given.rate, seed=given.seed, resume=given.resume,
+        rate=given.rate, seed=given.seed, resume=given.resume, pretrained=given.pretrained,
+        frozen_stages=given.frozen_stages,
     )  # fmt: skip
     export(network, given.out, {"training": {"minutes": given.minutes, "seed": given.seed}})
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.hand.hand_mesh import HandMesh
+from rejshand_ros.network.backbone import freeze_stages
 from rejshand_ros.network.build import build_network
 from rejshand_ros.network.rejshand import NetworkOutput, ReJSHand
 from rejshand_ros.training.batches import Batch, BatchMaker, Source, prefetched
@@ -42,11 +43,16 @@ def make_state(config: TrainConfig, mesh: HandMesh | None = None) -> TrainState:
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
     network = build_network(config.network, mesh).to(device)
+    if config.schedule.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    average = averaged_copy(network)
+    frozen = freeze_stages(network.backbone.body, config.schedule.frozen_stages)
     precision = Precision.of(config.schedule, device)
     return TrainState(
         network,
-        averaged_copy(network),
+        average,
         _optimiser(network, config.schedule),
+        frozen=frozen,
         scaler=precision.scaler(),
     )
 
@@ -150,13 +156,17 @@ def train_step(
     schedule = config.schedule
     rate = learning_rate(schedule, state.progress)
     for group in state.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     network = state.network.train()
+    for module in state.frozen:
+        module.eval()
     device = next(network.parameters()).device
     targets = Targets(
         **{f.name: torch.from_numpy(getattr(batch, f.name)).to(device) for f in fields(Targets)}
     )
     images = torch.from_numpy(batch.images).to(device)
+    if schedule.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
     with Precision.of(schedule, device).arithmetic():
         parts = _forward(
             network,
@@ -259,15 +269,24 @@ class _Clock:
 
 
 def _optimiser(network: torch.nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
-    # Biases, norms and other vectors are not decayed.
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = []
+    for inside, share in ((True, schedule.backbone_rate), (False, 1.0)):
+        chosen = [
+            p
+            for name, p in network.named_parameters()
+            if p.requires_grad and name.startswith("backbone.") is inside
+        ]
+        # Biases, norms and other vectors are not decayed.
+        matrices = [p for p in chosen if p.ndim > 1]
+        vectors = [p for p in chosen if p.ndim <= 1]
+        groups += [
+            {"params": matrices, "weight_decay": schedule.weight_decay, "share": share},
+            {"params": vectors, "weight_decay": 0.0, "share": share},
+        ]
     if schedule.optimiser == "adam":
-        return torch.optim.Adam([*matrices, *vectors], lr=schedule.rate)
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": schedule.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+        for group in groups:
+            group["weight_decay"] = 0.0
+        return torch.optim.Adam(groups, lr=schedule.rate)
     return torch.optim.AdamW(groups, lr=schedule.rate)
 
 

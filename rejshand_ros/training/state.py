@@ -24,6 +24,7 @@ class TrainState:
         network: The weights being trained.
         average: Their exponential moving average, which is what ships.
         optimiser: With its moments.
+        frozen: Modules that stay in evaluation mode while the others train.
         step: Steps done.
         progress: Share of the schedule done, 0..1.
         scaler: Keeps half-precision gradients in range; does nothing where it is disabled.
@@ -32,6 +33,7 @@ class TrainState:
     network: ReJSHand
     average: ReJSHand
     optimiser: torch.optim.Optimizer
+    frozen: tuple[nn.Module, ...] = ()
     step: int = 0
     progress: float = 0.0
     scaler: torch.amp.GradScaler = field(
