@@ -21,8 +21,10 @@ def test_train_needs_data() -> None:
 
 
 def test_evaluate_needs_one_source() -> None:
-    with pytest.raises(ConfigError, match="--photographs, --synthetic"):
+    with pytest.raises(ConfigError, match="--freihand, --photographs, --synthetic"):
         commands.evaluate_main([])
+    with pytest.raises(ConfigError, match="it needs --freihand"):
+        commands.evaluate_main(["--synthetic", "x", "--pred", "y.json"])
 
 
 @pytest.mark.parametrize("name", ["run.pt", "net.safetensors", "net.onnx"])

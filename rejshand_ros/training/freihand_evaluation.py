@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import MIDDLE_MCP
 from rejshand_ros.inference.predictor import Predictor
@@ -64,7 +65,7 @@ def answer_freihand(predictor: Predictor, store: CropStore) -> FreihandAnswers:
             cut = crops[i]
             keypoints = cut.points_to_camera(estimate.keypoints_3d)
             pixels = cut.to_image(estimate.keypoints_2d)
-            place = wrist_position(pixels, keypoints, cuts[i][0])
+            place = _place(pixels, keypoints, cuts[i][0])
             truth = store.keypoints_2d[start + i].astype(float)
             error = relative_error_2d(pixels[None], truth[None], [cut.side_px])[0]
             answers.append(
@@ -97,6 +98,18 @@ def write_pred(answers: FreihandAnswers, path: Path) -> None:
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+
+
+def _place(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Array:
+    """(3,) metres, where the wrist is; every image needs an answer, however bad the hand."""
+    try:
+        return wrist_position(pixels, keypoints, camera)
+    except InputError:
+        # 2D and 3D have nothing to do with each other: the distance at which their extents agree.
+        rays = camera.rays(pixels)
+        depth = np.ptp(keypoints[:, :2], axis=0).max() / np.ptp(rays[:, :2], axis=0).max()
+        depth = float(np.clip(depth, 0.1, 5.0)) - min(0.0, float(keypoints[:, 2].min()))
+        return np.asarray(depth * rays.mean(0))
 
 
 def _cut(store: CropStore, index: int) -> tuple[PinholeCamera, Array, float]:
