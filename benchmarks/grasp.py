@@ -39,7 +39,7 @@ def _figures(outcomes: list[GraspOutcome]) -> dict[str, object]:
 
 def _honesty(trial: GraspTrial) -> dict[str, object]:
     """What the physics were, read from the model that ran."""
-    model = trial.backend.model
+    model = trial.physics.model
     return {
         "largest_friction": float(np.max(model.geom_friction[:, 0])),
         "largest_torque_nm": float(np.max(model.actuator_forcerange)),

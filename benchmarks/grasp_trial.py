@@ -18,6 +18,7 @@ from rejshand_ros.hand.sampling import synergy
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.simulation.backend import OneHand
 from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 from rejshand_ros.simulation.scene import (
     BaseConfig,
@@ -94,7 +95,8 @@ class GraspTrial:
             table=TableConfig(),
             objects=(item,),
         )
-        self.backend = MujocoBackend(self.robot, scene)
+        self.physics = MujocoBackend([self.robot], scene)
+        self.backend = OneHand(self.physics)
         self.retargeter = Retargeter(self.robot, RetargeterConfig())
         self.closing, self.grasp_point, axis = self._reach()
         # Tilted until thumb and fingers meet the object at the same height.

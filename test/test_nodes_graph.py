@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, WrenchStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.serialization import serialize_message
@@ -28,7 +27,6 @@ from rejshand_msgs.msg import (
 )
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import (
-    InputError,
     MediaError,
     ModelFileError,
     ProcessError,
@@ -48,7 +46,6 @@ from rejshand_ros.nodes.joint_conversions import (
     target_to_message,
 )
 from rejshand_ros.nodes.recorder import RecorderNode
-from rejshand_ros.nodes.simulation import SimulationNode
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.repair import repair_episode
@@ -401,59 +398,6 @@ def test_a_driver_gets_its_own_form_and_names(graph, robot, form):
     graph.until(lambda: (joints.publish(message), received)[1])
     positions = positions_from_form(received[0], robot.driver_joint_names)
     np.testing.assert_allclose(positions, robot.rest)
-
-
-# Simulation.
-
-
-def test_simulation_follows_commands_in_real_time(graph, robot):
-    graph.add(SimulationNode, backend="scripted")
-    states = graph.collect(JointState, "joint_states", 1000)
-    commands = graph.publisher(JointState, "joint_command")
-    wanted = robot.rest + 0.1
-    graph.until(lambda: len(states) > 0)
-    commands.publish(
-        JointState(name=list(robot.joint_names)[::-1], position=[float(v) for v in wanted[::-1]])
-    )
-    graph.until(lambda: np.allclose(states[-1].position, wanted, atol=0.02))
-    assert tuple(states[-1].name) == robot.joint_names
-
-
-def test_simulation_tells_contacts_and_starts_anew_by_service(graph, robot):
-    graph.add(SimulationNode, backend="scripted", scene="cube", contacts=True)
-    states = graph.collect(JointState, "joint_states", 1000)
-    cubes = graph.collect(PoseStamped, "objects/cube", 1000)
-    forces = graph.collect(WrenchStamped, "fingertip_force/thumb", 1000)
-    commands = graph.publisher(JointState, "joint_command")
-    graph.until(lambda: states and cubes and forces)
-    assert cubes[0].pose.position.z == pytest.approx(0.025)
-    start = list(states[0].position)
-    moved = [float(v) + 0.2 for v in robot.rest]
-    commands.publish(JointState(name=list(robot.joint_names), position=moved))
-    graph.until(lambda: abs(states[-1].position[1] - start[1]) > 0.1)
-    answer = graph.call(Trigger, "reset_simulation")
-    assert answer.success, answer.message
-    graph.until(lambda: np.allclose(states[-1].position, start, atol=1e-3))
-
-
-def test_simulations_base_follows_the_wrist_while_engaged(graph):
-    node = graph.add(SimulationNode, backend="scripted", scene="cube", follow_wrist=True)
-    wrists = graph.publisher(PoseStamped, "wrist_pose")
-    teleop = graph.publisher(TeleopState, "teleop_state", qos.latched())
-    teleop.publish(TeleopState(state=TeleopState.TRACKING))
-    start = node._backend.state().world_from_base.translation
-    message = PoseStamped()
-    message.pose.orientation.w = 1.0
-    message.pose.position.z = 0.6
-
-    def raised() -> bool:
-        wrists.publish(message)
-        message.pose.position.y -= 0.005
-        return node._backend.state().world_from_base.translation[2] > start[2] + 0.02
-
-    graph.until(raised)
-    with pytest.raises(InputError, match="fixed base"):
-        graph.add(SimulationNode, backend="scripted", follow_wrist=True)
 
 
 # Recorder.

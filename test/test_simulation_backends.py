@@ -10,7 +10,8 @@ import pytest
 from rejshand_ros.errors import ConfigError, InputError, SimulationError
 from rejshand_ros.geometry import RigidTransform, rotation_from_vector
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
-from rejshand_ros.simulation.backend import BACKENDS, HandBackend, load_backend
+from rejshand_ros.simulation.backend import BACKENDS, OneHand, load_backend
+from rejshand_ros.simulation.hand import simulated_hand
 from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 from rejshand_ros.simulation.scene import load_scene, scene_from_mapping, scene_names
 
@@ -19,7 +20,7 @@ HANDS = [("allegro", "right"), ("allegro", "left"), ("shadow", "right"), ("shado
 
 def backend(
     hand: str = "allegro", side: str = "right", name: str = "mujoco", scene: str | None = None
-) -> HandBackend:
+) -> OneHand:
     return load_backend(name, load_robot_hand(hand, side), scene)
 
 
@@ -58,13 +59,13 @@ def test_survives_slamming_between_the_limits(hand: str, side: str) -> None:
         simulated.step(0.1)
         state = simulated.state()
         assert np.all(np.isfinite(state.positions))
-        assert np.all(np.abs(state.efforts) <= simulated._hand.effort + 1e-9)
+        assert np.all(np.abs(state.efforts) <= simulated_hand(robot).effort + 1e-9)
 
 
 def test_allegros_motors_give_what_the_real_ones_give() -> None:
     simulated = backend()
-    assert isinstance(simulated, MujocoBackend)
-    assert np.max(simulated.model.actuator_forcerange) <= 0.7
+    assert isinstance(simulated.scene, MujocoBackend)
+    assert np.max(simulated.scene.model.actuator_forcerange) <= 0.7
 
 
 def test_shadows_distal_joints_follow_the_middle_ones() -> None:
@@ -105,8 +106,8 @@ def test_short_steps_add_up() -> None:
 
 def test_divergence_is_an_error_and_reset_mends_it() -> None:
     simulated = backend()
-    assert isinstance(simulated, MujocoBackend)
-    simulated.data.qvel[3] = 1e7
+    assert isinstance(simulated.scene, MujocoBackend)
+    simulated.scene.data.qvel[3] = 1e7
     with pytest.raises(SimulationError, match="diverged"):
         simulated.step(0.01)
     simulated.reset()

@@ -14,7 +14,7 @@ from benchmarks.grasp_trial import OBJECTS, PLANS, GraspTrial, human_keypoints
 
 def test_allegro_lifts_the_ball() -> None:
     trial = GraspTrial("allegro", "right", OBJECTS["ball"], PLANS["allegro"])
-    model = trial.backend.model
+    model = trial.physics.model
     assert np.max(model.geom_friction[:, 0]) <= 1.0
     assert np.max(model.actuator_forcerange) <= 0.7
     outcome = trial.run(seed=0)

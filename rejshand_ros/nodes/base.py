@@ -217,13 +217,17 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         if not optional:
             self._peers.listens(subscription)
 
-    def every(self, period_s: float, callback: Callable[[], None]) -> None:
+    def every(
+        self, period_s: float, callback: Callable[[], None], clock: Clock | None = None
+    ) -> None:
         """Call back at a fixed rate while the node is active.
 
         The rate is that of the steady clock: on the system's, a step back of a minute would keep
         every timer silent for a minute. With use_sim_time it is that of the simulated clock.
+        Another clock may be given.
         """
-        clock = None if self.get_parameter("use_sim_time").value else self._steady
+        if clock is None and not self.get_parameter("use_sim_time").value:
+            clock = self._steady
         timer = self.create_timer(
             period_s, lambda: callback() if self._active else None, clock=clock
         )

@@ -1,9 +1,9 @@
-"""The one interface of every simulated hand, and how to get one."""
+"""The one interface of every simulated hand and scene, and how to get one."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,22 +57,6 @@ class HandBackend(ABC):
         """(t,) names of the links whose contact forces are reported."""
 
     @abstractmethod
-    def reset(
-        self,
-        positions: ArrayLike | None = None,
-        world_from_objects: Mapping[str, RigidTransform] | None = None,
-    ) -> None:
-        """Go back to the start of the scene, time zero.
-
-        Args:
-            positions: (n,) radians at which the joints start; None for the rest pose.
-            world_from_objects: Poses of objects that start elsewhere than the scene says.
-
-        Raises:
-            InputError: Wrong number of joints or an unknown object.
-        """
-
-    @abstractmethod
     def set_targets(self, positions: ArrayLike) -> None:
         """Tell the hand where its joints shall be: (n,) radians, moved inside the limits.
 
@@ -89,6 +73,35 @@ class HandBackend(ABC):
         """
 
     @abstractmethod
+    def state(self) -> HandState:
+        """The state now."""
+
+
+class SceneBackend(ABC):
+    """One hand or a pair of them with the table and the objects around them."""
+
+    @property
+    @abstractmethod
+    def hands(self) -> tuple[HandBackend, ...]:
+        """The hands, in the order in which they were asked for."""
+
+    @abstractmethod
+    def reset(
+        self,
+        positions: Sequence[ArrayLike | None] | None = None,
+        world_from_objects: Mapping[str, RigidTransform] | None = None,
+    ) -> None:
+        """Go back to the start of the scene, time zero.
+
+        Args:
+            positions: For each hand (n,) radians at which its joints start; None for its rest pose.
+            world_from_objects: Poses of objects that start elsewhere than the scene says.
+
+        Raises:
+            InputError: Wrong number of hands or joints, or an unknown object.
+        """
+
+    @abstractmethod
     def step(self, duration_s: float) -> None:
         """Let simulated time pass; what is left below one physics step waits for the next call.
 
@@ -97,38 +110,92 @@ class HandBackend(ABC):
             SimulationError: The physics diverged; call `reset`.
         """
 
-    @abstractmethod
+
+class OneHand(HandBackend):
+    """A scene with a single hand, as that hand.
+
+    Attributes:
+        scene: The scene behind it.
+    """
+
+    def __init__(self, scene: SceneBackend) -> None:
+        """Look at the one hand of a scene."""
+        self.scene = scene
+        (self._hand,) = scene.hands
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """See HandBackend."""
+        return self._hand.joint_names
+
+    @property
+    def fingertip_names(self) -> tuple[str, ...]:
+        """See HandBackend."""
+        return self._hand.fingertip_names
+
+    def set_targets(self, positions: ArrayLike) -> None:
+        """See HandBackend."""
+        self._hand.set_targets(positions)
+
+    def set_base_pose(self, world_from_base: RigidTransform) -> None:
+        """See HandBackend."""
+        self._hand.set_base_pose(world_from_base)
+
     def state(self) -> HandState:
-        """The state now."""
+        """See HandBackend."""
+        return self._hand.state()
+
+    def reset(
+        self,
+        positions: ArrayLike | None = None,
+        world_from_objects: Mapping[str, RigidTransform] | None = None,
+    ) -> None:
+        """See SceneBackend; positions (n,) radians of the one hand."""
+        self.scene.reset([positions], world_from_objects)
+
+    def step(self, duration_s: float) -> None:
+        """See SceneBackend."""
+        self.scene.step(duration_s)
 
 
-def load_backend(
-    name: str, robot_hand: RobotHandConfig, scene: SceneConfig | str | None = None
-) -> HandBackend:
-    """Build a simulated hand.
+def load_scene_backend(
+    name: str, robot_hands: Sequence[RobotHandConfig], scene: SceneConfig | str | None = None
+) -> SceneBackend:
+    """Build the simulation of one hand, or of a right and a left one in one scene.
 
     Args:
         name: "mujoco", or "scripted" for a mock that needs no physics library.
-        robot_hand: The hand.
+        robot_hands: The hands, of different sides.
         scene: A scene, the name of a shipped one, the path of a YAML file, or None for free space.
 
     Raises:
-        ConfigError: Unknown backend or scene, or the hand does not fit its URDF.
-        ModelFileError: The URDF is missing or wrong.
+        ConfigError: Unknown backend or scene, two hands of one side, or a hand that does not fit
+            its URDF.
+        ModelFileError: A URDF is missing or wrong.
         MissingDependencyError: MuJoCo is asked for and not installed.
     """
     if isinstance(scene, str):
         scene = load_scene(scene)
     scene = scene or SceneConfig()
+    sides = [str(robot.side) for robot in robot_hands]
+    if not sides or len(set(sides)) != len(sides):
+        raise ConfigError(f"a scene holds one hand, or a right and a left one; given: {sides}")
     if name == "scripted":
         from rejshand_ros.simulation.scripted_backend import ScriptedBackend
 
-        return ScriptedBackend(robot_hand, scene)
+        return ScriptedBackend(robot_hands, scene)
     if name == "mujoco":
         from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 
-        return MujocoBackend(robot_hand, scene)
+        return MujocoBackend(robot_hands, scene)
     raise unknown_choice("simulation backend", name, BACKENDS)
+
+
+def load_backend(
+    name: str, robot_hand: RobotHandConfig, scene: SceneConfig | str | None = None
+) -> OneHand:
+    """Build the simulation of a single hand; arguments and errors as `load_scene_backend`."""
+    return OneHand(load_scene_backend(name, [robot_hand], scene))
 
 
 def check_joints(hand: str, wanted: tuple[str, ...], urdf: tuple[str, ...]) -> None:

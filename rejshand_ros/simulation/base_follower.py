@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -21,16 +21,18 @@ class FollowerConfig:
         scale: Metres of the base for a metre of the wrist.
         speed_m_s: The base moves no faster.
         turn_rad_s: Nor turns faster.
-        hold_after_s: A wrist pose older than this is not followed.
+        hold_after_s: A wrist pose that came longer ago is not followed.
+        max_capture_age_s: Nor is one whose image was older than this when it came.
     """
 
     scale: float = 1.0
     speed_m_s: float = 0.5
     turn_rad_s: float = 2.0
     hold_after_s: float = 0.1
+    max_capture_age_s: float = 0.5
 
     def __post_init__(self) -> None:
-        for label in ("scale", "speed_m_s", "turn_rad_s", "hold_after_s"):
+        for label in (setting.name for setting in fields(self)):
             if not 0 < getattr(self, label) < float("inf"):
                 raise ConfigError(f"{label} {getattr(self, label)} must be finite and above zero")
 
@@ -56,10 +58,21 @@ class BaseFollower:
         """Put the base elsewhere; the operator has to take hold anew."""
         self._base, self._start = world_from_base, None
 
-    def on_wrist(self, camera_from_wrist: RigidTransform, now_ns: int) -> None:
-        """Take a pose of the operator's wrist; one that is not finite (no hand) is passed over."""
+    def on_wrist(
+        self, camera_from_wrist: RigidTransform, now_ns: int, captured_ns: int | None = None
+    ) -> None:
+        """Take a pose of the operator's wrist.
+
+        One that is not finite (no hand), or of an old image, is passed over.
+
+        Args:
+            camera_from_wrist: The pose.
+            now_ns: Time of its arrival.
+            captured_ns: Capture stamp of the image behind it; None where it is not known.
+        """
         values = np.append(camera_from_wrist.rotation, camera_from_wrist.translation)
-        if np.all(np.isfinite(values)):
+        age_s = 0.0 if captured_ns is None else (now_ns - captured_ns) * 1e-9
+        if np.all(np.isfinite(values)) and age_s <= self._config.max_capture_age_s:
             self._wrist, self._wrist_ns = camera_from_wrist, now_ns
 
     def update(self, following: bool, now_ns: int) -> RigidTransform:

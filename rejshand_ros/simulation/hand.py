@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
+from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
 from rejshand_ros.simulation.backend import check_joints
 from rejshand_ros.urdf import Urdf, read_urdf
@@ -58,6 +59,7 @@ class SimulatedHand:
 
     Attributes:
         name: Hand and side.
+        side: Its side.
         urdf: Its description.
         joint_names: (n,) in the order of commands.
         lower: (n,) radians.
@@ -74,6 +76,7 @@ class SimulatedHand:
     """
 
     name: str
+    side: Side
     urdf: Urdf
     joint_names: tuple[str, ...]
     lower: Array
@@ -129,6 +132,7 @@ def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
     effort = np.fmin(effort, motor.effort_limit_nm)
     return SimulatedHand(
         name=name,
+        side=robot.side,
         urdf=urdf,
         joint_names=tuple(robot.joint_names),
         lower=np.asarray(robot.lower, float),

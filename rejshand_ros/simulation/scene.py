@@ -12,6 +12,7 @@ import yaml
 
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import RigidTransform
+from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
 from rejshand_ros.urdf import rotation_from_rpy
 
@@ -95,17 +96,23 @@ class BaseConfig:
 
     Attributes:
         moved: True lets `set_base_pose` move it; otherwise it is fixed.
-        position_m: Where it starts, world frame.
+        position_m: Where it starts, world frame; for a pair, the middle between both.
         rpy_rad: Its attitude at the start.
+        apart_m: Between the bases of a pair, along the world's y: the left hand at more y.
     """
 
     moved: bool = False
     position_m: Triple = (0.0, 0.0, 0.0)
     rpy_rad: Triple = (0.0, 0.0, 0.0)
+    apart_m: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.apart_m < float("inf"):
+            raise ConfigError(f"base apart_m {self.apart_m} must be finite and above zero")
 
     @property
     def world_from_base(self) -> RigidTransform:
-        """Pose at the start."""
+        """Pose at the start, of a hand alone."""
         return RigidTransform(rotation_from_rpy(*self.rpy_rad), np.array(self.position_m))
 
 
@@ -131,6 +138,14 @@ class SceneConfig:
         names = [item.name for item in self.objects]
         if len(set(names)) != len(names):
             raise ConfigError(f"scene {self.name}: objects {', '.join(names)} share a name")
+
+    def base_pose(self, side: Side, hands: int) -> RigidTransform:
+        """Where the base of a hand starts: in the middle alone, to its side as one of a pair."""
+        alone = self.base.world_from_base
+        if hands == 1:
+            return alone
+        sideways = 0.5 * self.base.apart_m * (1.0 if side is Side.LEFT else -1.0)
+        return RigidTransform(alone.rotation, alone.translation + np.array([0.0, sideways, 0.0]))
 
 
 def scene_names() -> tuple[str, ...]:
