@@ -16,7 +16,7 @@ from rejshand_ros.errors import ProcessError
 from rejshand_ros.geometry import Array
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
-from rejshand_ros.simulation.backend import HandBackend, load_backend
+from rejshand_ros.simulation.backend import OneHand, load_backend
 
 PERIOD_S = 0.01
 HANDS = ("allegro", "shadow")
@@ -129,7 +129,7 @@ def sine_errors(robot: RobotHandConfig) -> dict[str, float]:
 
 
 def _follow(
-    backend: HandBackend, robot: RobotHandConfig, index: int, middle: float, amplitude: float
+    backend: OneHand, robot: RobotHandConfig, index: int, middle: float, amplitude: float
 ) -> float:
     target = np.array(robot.rest, float)
     squares: list[float] = []

@@ -15,7 +15,7 @@ from rejshand_ros.nodes import launch_parts as parts
 from rejshand_ros.nodes.launch_arguments import Values, camera_arguments, hand_arguments
 
 # What the driver's own description decides.
-_DECIDED = {"hand", "simulator", "scene", "command_form", "joint_naming"}
+_DECIDED = {"hand", "simulator", "scene", "publish_clock", "command_form", "joint_naming"}
 _DECIDED |= {"joint_command_topic", "joint_states_topic"}
 
 
@@ -28,6 +28,7 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             hand=driver.hand,
             simulator="none",
             scene="",
+            publish_clock="false",
             command_form=driver.command_form.value,
             joint_naming="driver",
             joint_command_topic=driver.command_topic,

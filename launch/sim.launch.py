@@ -1,4 +1,4 @@
-"""The simulated robot hand alone, waiting for joint_command: to try a driver or another source.
+"""The simulated robot hand, or a pair of them in one scene, waiting for joint_command.
 
 ``ros2 launch rejshand_ros sim.launch.py --show-args`` lists what can be chosen.
 """
@@ -14,10 +14,12 @@ from rejshand_ros.nodes.launch_arguments import Values, hand_arguments
 
 def simulated_hands(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
-    actions = [*parts.surroundings(), *parts.frames(values)]
-    for side in values.sides():
-        actions += parts.simulation(values, side)
-    return [*actions, *parts.rviz(values)]
+    return [
+        *parts.surroundings(),
+        *parts.frames(values),
+        *parts.simulation(values),
+        *parts.rviz(values),
+    ]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -16,8 +16,9 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
     # Who receives comes before who sends.
     actions = [*parts.surroundings(), *parts.recorder(values), *parts.frames(values)]
+    actions += parts.simulation(values)
     for side in values.sides():
-        actions += [*parts.simulation(values, side), *parts.follower(values, side)]
+        actions += parts.follower(values, side)
     return [*actions, *parts.hand_pose(values), *parts.camera(values), *parts.rviz(values)]
 
 

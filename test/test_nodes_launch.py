@@ -78,6 +78,33 @@ def test_both_sides_each_have_their_own_chain() -> None:
     }
 
 
+def parameters_of(node: Any) -> dict[str, Any]:
+    """The parameters that a launch gives a node besides its file."""
+    return {
+        "".join(part.text for part in key): value
+        for item in node._Node__parameters
+        if isinstance(item, dict)
+        for key, value in item.items()
+    }
+
+
+def test_a_pair_of_simulated_hands_shares_one_scene() -> None:
+    nodes = started("sim", side="both", scene="cube", joint_command_topic="/arm_{side}/command")
+    assert set(nodes) == {"simulation"}
+    assert set(started("teleop", side="both")) >= {"simulation", "right/command", "left/command"}
+
+
+def test_the_simulation_can_give_the_time() -> None:
+    from rejshand_ros.errors import ConfigError
+
+    for executable, node in started("teleop", publish_clock="true").items():
+        given = parameters_of(node)
+        assert given["use_sim_time"] is True, executable
+        assert given.get("publish_clock", False) is (executable == "right/simulation")
+    with pytest.raises(ConfigError, match="simulator is none"):
+        started("teleop", publish_clock="true", simulator="none")
+
+
 def test_a_foreign_driver_takes_the_place_of_the_camera() -> None:
     nodes = started("teleop", camera="none", image_topic="/cam/color/image_raw")
     assert "camera" not in nodes

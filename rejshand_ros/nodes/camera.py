@@ -171,12 +171,18 @@ class CameraNode(ChainNode[CameraConfig]):
     def _subscribers(self) -> int:
         return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
 
+    def _simulated(self) -> bool:
+        return bool(self.get_parameter("use_sim_time").value)
+
     def _steady_ns(self) -> int:
         """What the node's clock is compared with to find its jumps."""
-        simulated = self.get_parameter("use_sim_time").value
-        return self.now_ns() if simulated else time.monotonic_ns()
+        return self.now_ns() if self._simulated() else time.monotonic_ns()
 
     def _play(self) -> None:
+        # Simulated time begins with the first message on /clock.
+        while self._simulated() and self.now_ns() == 0:
+            if self._stop.wait(0.01):
+                return
         self._schedule = FrameSchedule(self._source.fps, self.now_ns(), self._steady_ns())
         self._tell(ended=False)
         # Read ahead: decoding a file is no part of what a camera does after the capture.
@@ -185,7 +191,7 @@ class CameraNode(ChainNode[CameraConfig]):
             stamp_ns = frame.captured_ns
             if stamp_ns is None:
                 stamp_ns = self._schedule.next_due(self.now_ns(), self._steady_ns())
-                if self._stop.wait(max(0.0, (stamp_ns - self.now_ns()) * 1e-9)):
+                if not self._wait_until(stamp_ns):
                     return
             self._publish(frame, stamp_ns)
             frame = self._source.read()
@@ -200,6 +206,20 @@ class CameraNode(ChainNode[CameraConfig]):
                     publisher.wait_for_all_acked(_DELIVERY)
             if self.config.exit_at_end:
                 self.end()
+
+    def _wait_until(self, stamp_ns: int) -> bool:
+        """Wait for a time of the node's clock; False where it was stopped meanwhile."""
+        remaining_ns = stamp_ns - self.now_ns()
+        while remaining_ns > 0:
+            if self._stop.wait(remaining_ns * 1e-9):
+                return False
+            if not self._simulated():
+                # Once is enough, and more would wait for a clock that was set back.
+                break
+            # Simulated time may run slower, and moves in steps: ask again, but with a pause.
+            remaining_ns = stamp_ns - self.now_ns()
+            remaining_ns = max(remaining_ns, 1_000_000) if remaining_ns > 0 else 0
+        return not self._stop.is_set()
 
     def _publish(self, frame: Frame, stamp_ns: int) -> None:
         image = frame.image

@@ -69,6 +69,12 @@ def hand_arguments() -> list[DeclareLaunchArgument]:
         ),
         _argument("rviz", "false", "open RViz; switches robot_state_publisher on", _SWITCH),
         _argument("use_sim_time", "false", "follow /clock rather than the computer", _SWITCH),
+        _argument(
+            "publish_clock",
+            "false",
+            "the simulation gives its time on /clock; switches use_sim_time on",
+            _SWITCH,
+        ),
     ]
 
 
@@ -118,6 +124,10 @@ class Values:
     def on(self, name: str) -> bool:
         """Whether a switch is on."""
         return self.text(name) == "true"
+
+    def simulated_time(self) -> bool:
+        """Whether the nodes follow /clock."""
+        return self.on("use_sim_time") or self.on("publish_clock")
 
     def sides(self) -> tuple[str, ...]:
         """The hands to drive."""

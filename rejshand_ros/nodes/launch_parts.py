@@ -12,6 +12,7 @@ from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes.launch_arguments import Values
 from rejshand_ros.resources import resource_path
@@ -83,19 +84,32 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
     ]
 
 
-def simulation(values: Values, side: str) -> list[LaunchDescriptionEntity]:
-    """The simulated hand, unless a real one listens."""
+def simulation(values: Values) -> list[LaunchDescriptionEntity]:
+    """The simulated hands, both in one scene, unless real ones listen."""
     simulator = values.text("simulator")
     if simulator == "none":
+        if values.on("publish_clock"):
+            raise ConfigError("publish_clock needs a simulated hand; simulator is none")
         return []
     parameters = {
         "hand": values.text("hand"),
-        "side": side,
+        "side": values.text("side"),
         "backend": simulator,
         "scene": values.text("scene"),
         "command_form": values.text("command_form"),
+        "publish_clock": values.on("publish_clock"),
     }
-    return [_node(values, "simulation", parameters, side, _joint_remappings(values, side))]
+    sides = values.sides()
+    if len(sides) == 1:
+        remappings = _joint_remappings(values, sides[0])
+        return [_node(values, "simulation", parameters, sides[0], remappings)]
+    # Of a pair the node stands above both sides: its topics name them, relative ones anew.
+    remappings = [
+        (f"{side}/{ours}", theirs if theirs.startswith("/") else f"{side}/{theirs}")
+        for side in sides
+        for ours, theirs in _joint_remappings(values, side)
+    ]
+    return [_node(values, "simulation", parameters, remappings=remappings)]
 
 
 def recorder(values: Values) -> list[LaunchDescriptionEntity]:
@@ -141,7 +155,7 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
                     {
                         "robot_description": ParameterValue(description, value_type=str),
                         "frame_prefix": f"{side}/",
-                        "use_sim_time": values.on("use_sim_time"),
+                        "use_sim_time": values.simulated_time(),
                     }
                 ],
                 remappings=[("joint_states", values.for_side("joint_states_topic", side))],
@@ -161,7 +175,7 @@ def rviz(values: Values) -> list[LaunchDescriptionEntity]:
             executable="rviz2",
             namespace=_namespace(values),
             arguments=["-d", str(resource_path("config/teleop.rviz"))],
-            parameters=[{"use_sim_time": values.on("use_sim_time")}],
+            parameters=[{"use_sim_time": values.simulated_time()}],
             on_exit=Shutdown(reason="RViz was closed"),
         )
     ]
@@ -182,7 +196,7 @@ def _node(
         namespace=_namespace(values, side),
         parameters=[
             values.file("params_file"),
-            {**parameters, "use_sim_time": values.on("use_sim_time")},
+            {**parameters, "use_sim_time": values.simulated_time()},
         ],
         remappings=remappings or [],
         output="screen",
