@@ -25,6 +25,7 @@ from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.command import CommandNode
 from rejshand_ros.nodes.conversions import hand_to_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
+from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
@@ -130,12 +131,17 @@ def test_out_of_service_it_says_so_and_comes_back_where_the_hand_is(graph, robot
     change(graph, Transition.TRANSITION_DEACTIVATE)
     graph.until(lambda: states[-1].name == "disengaged")
     assert "lifecycle" in states[-1].reason
-    before = len(commands)
+    again_ns = node.now_ns()
     change(graph, Transition.TRANSITION_ACTIVATE)
     # Meanwhile somebody has moved the hand.
     elsewhere = robot.rest + 0.2
-    graph.until(lambda: (joints.publish(measured(robot, elsewhere)), len(commands) > before)[1])
-    np.testing.assert_allclose(commands[before].positions, elsewhere)
+
+    def issued():
+        joints.publish(measured(robot, elsewhere))
+        return [c for c in commands if nanoseconds(c.header.stamp) > again_ns]
+
+    graph.until(issued)
+    np.testing.assert_allclose(issued()[0].positions, elsewhere)
 
 
 @lru_cache
