@@ -5,7 +5,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from ros_graph import ros_graph
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import HandCommand, TeleopState
@@ -13,6 +13,7 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.command import CommandNode
+from rejshand_ros.nodes.images import to_bgr
 from rejshand_ros.nodes.simulation import SimulationNode
 from rejshand_ros.nodes.stamps import header, nanoseconds
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
@@ -162,6 +163,32 @@ def test_a_pair_of_hands_in_one_scene(graph, robot):
     sideways = {side: bases[side][-1].pose.position.y for side in bases}
     assert sideways["left"] == pytest.approx(-sideways["right"])
     assert sideways["left"] > 0
+
+
+def test_the_scenes_camera_shows_what_moves(graph, robot):
+    """Drawn in software from the states of a backend that knows no graphics."""
+    images = graph.collect(Image, "scene_camera/image_raw", 10)
+    infos = graph.collect(CameraInfo, "scene_camera/camera_info", 10)
+    node = graph.add(
+        SimulationNode,
+        backend="scripted",
+        scene="cube",
+        camera_rate_hz=20.0,
+        camera_width=160,
+        camera_height=120,
+        camera_transport="raw",
+    )
+    graph.until(lambda: images and infos)
+    assert (images[0].width, images[0].height) == (infos[0].width, infos[0].height) == (160, 120)
+    assert images[0].header.frame_id == "scene_camera_optical_frame"
+    assert {nanoseconds(message.header.stamp) for message in images} & {
+        nanoseconds(message.header.stamp) for message in infos
+    }
+    before = to_bgr(images[-1]).astype(int)
+    commands = graph.publisher(JointState, "joint_command")
+    commands.publish(command(robot, robot.rest + 0.6))
+    graph.until(lambda: (np.abs(to_bgr(images[-1]).astype(int) - before).max(-1) > 60).sum() > 100)
+    assert node.diagnostics()["images_drawn"] != "0"
 
 
 # Simulated time.

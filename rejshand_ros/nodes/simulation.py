@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -20,8 +21,12 @@ from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.simulated_hand import WORLD, HandTopicOptions, SimulatedHandTopics
 from rejshand_ros.nodes.stamps import header, time_message
 from rejshand_ros.nodes.topics import SIDES
-from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
 from rejshand_ros.simulation.backend import SceneBackend, load_scene_backend
+from rejshand_ros.simulation.scene import SceneConfig, load_scene
+
+if TYPE_CHECKING:
+    from rejshand_ros.nodes.scene_camera_topics import SceneCameraTopics
 
 _LONGEST_STEP_S = 0.1
 """After a longer pause simulated time falls behind rather than be made up in one go."""
@@ -49,6 +54,14 @@ class SimulationConfig(NodeConfig):
     command_form: str = parameter(
         "joint_state", "message type of joint_command", choices=tuple(COMMAND_FORMS)
     )
+    camera_rate_hz: float = parameter(
+        0.0, "images of scene_camera, drawn in software; 0: none [Hz]", low=0.0, high=60.0
+    )
+    camera_width: int = parameter(320, "its width [pixel]", low=16, high=1920)
+    camera_height: int = parameter(240, "its height [pixel]", low=16, high=1080)
+    camera_transport: str = parameter(
+        "compressed", "form of its images", choices=("raw", "compressed", "both")
+    )
     publish_clock: bool = parameter(
         False, "give simulated time on /clock, for nodes whose use_sim_time is true"
     )
@@ -73,9 +86,8 @@ class SimulationNode(ChainNode[SimulationConfig]):
         """Build the simulated hands."""
         config = self.config
         robots = [load_robot_hand(config.hand, side) for side in SIDES[config.side]]
-        self._backend: SceneBackend = load_scene_backend(
-            config.backend, robots, config.scene or None
-        )
+        scene = load_scene(config.scene) if config.scene else SceneConfig()
+        self._backend: SceneBackend = load_scene_backend(config.backend, robots, scene)
         self._last_ns: int | None = None
         self._lost_s = 0.0
         self._divergences = 0
@@ -101,6 +113,7 @@ class SimulationNode(ChainNode[SimulationConfig]):
                 name: self.advertise(PoseStamped, f"objects/{name}", qos.stream())
                 for name in self._backend.hands[0].state().objects
             }
+        self._camera = self._build_camera(robots, scene) if config.camera_rate_hz else None
         self.serve(Trigger, "reset_simulation", self._on_reset)
         period_s = 1.0 / config.rate_hz
         self._times: Any | None = None
@@ -110,6 +123,19 @@ class SimulationNode(ChainNode[SimulationConfig]):
             self.every(period_s / config.speed, self._tick, clock=self._steady)
         else:
             self.every(period_s, self._tick)
+
+    def _build_camera(
+        self, robots: Sequence[RobotHandConfig], scene: SceneConfig
+    ) -> SceneCameraTopics:
+        # Here, since the renderer takes a second to import.
+        from rejshand_ros.nodes.scene_camera_topics import SceneCameraTopics
+        from rejshand_ros.simulation.scene_camera import SceneCamera
+
+        config = self.config
+        camera = SceneCamera(robots, scene, config.camera_width, config.camera_height)
+        # Once, so that the first image is not late.
+        camera.render([hand.state() for hand in self._backend.hands])
+        return SceneCameraTopics(self, camera, config.camera_rate_hz, config.camera_transport)
 
     def now_ns(self) -> int:
         """Time: simulated where this node gives it, else the node's own."""
@@ -121,6 +147,8 @@ class SimulationNode(ChainNode[SimulationConfig]):
 
     def cleanup(self) -> None:
         """Let go of the simulated hands."""
+        if self._camera is not None:
+            self._camera.close()
         del self._backend
 
     def diagnostics(self) -> dict[str, str]:
@@ -132,6 +160,16 @@ class SimulationNode(ChainNode[SimulationConfig]):
             "realtime_factor": f"{(now[1] - before[1]) / passed:.3f}" if before and passed else "",
             "lost_time_s": f"{getattr(self, '_lost_s', 0.0):.3f}",
             "divergences": str(getattr(self, "_divergences", 0)),
+            **self._camera_diagnostics(),
+        }
+
+    def _camera_diagnostics(self) -> dict[str, str]:
+        camera = getattr(self, "_camera", None)
+        if camera is None:
+            return {}
+        return {
+            "images_drawn": str(camera.drawn),
+            "images_left_out": str(camera.left_out),
         }
 
     def _on_reset(self, _: Any, response: Trigger.Response) -> Trigger.Response:
@@ -185,6 +223,8 @@ class SimulationNode(ChainNode[SimulationConfig]):
             for name, publisher in self._objects.items():
                 pose = pose_to_message(objects[name])
                 publisher.publish(PoseStamped(header=header(now_ns, WORLD), pose=pose))
+        if self._camera is not None:
+            self._camera.offer([hand.state() for hand in self._backend.hands], now_ns)
         self.monitor.handle()
 
 

@@ -117,6 +117,29 @@ class BaseConfig:
 
 
 @dataclass(frozen=True)
+class CameraPlace:
+    """Where the simulated camera stands.
+
+    Attributes:
+        position_m: World frame; None for before the palm, a little above.
+        look_at_m: Point in the middle of its picture; None for between hand and objects.
+        fov_deg: Horizontal field of view.
+    """
+
+    position_m: Triple | None = None
+    look_at_m: Triple | None = None
+    fov_deg: float = 50.0
+
+    def __post_init__(self) -> None:
+        if not 5 <= self.fov_deg <= 150:
+            raise ConfigError(f"camera fov_deg {self.fov_deg} is outside 5..150")
+        for label in ("position_m", "look_at_m"):
+            place = getattr(self, label)
+            if place is not None and len(place) != 3:
+                raise ConfigError(f"camera {label} {list(place)} is no point of three numbers")
+
+
+@dataclass(frozen=True)
 class SceneConfig:
     """A scene.
 
@@ -126,6 +149,7 @@ class SceneConfig:
         table: The table, or None.
         objects: Objects, each with a name of its own.
         gravity: Whether things fall.
+        camera: Where a simulated camera stands.
     """
 
     name: str = "free"
@@ -133,6 +157,7 @@ class SceneConfig:
     table: TableConfig | None = None
     objects: tuple[ObjectConfig, ...] = ()
     gravity: bool = True
+    camera: CameraPlace = field(default_factory=CameraPlace)
 
     def __post_init__(self) -> None:
         names = [item.name for item in self.objects]
@@ -190,6 +215,8 @@ def scene_from_mapping(values: Mapping[str, Any]) -> SceneConfig:
         parts["base"] = _build(BaseConfig, parts["base"], f"{label}: base")
     if parts.get("table") is not None:
         parts["table"] = _build(TableConfig, parts["table"], f"{label}: table")
+    if parts.get("camera") is not None:
+        parts["camera"] = _build(CameraPlace, parts["camera"], f"{label}: camera")
     parts["objects"] = tuple(
         _build(ObjectConfig, item, f"{label}: object") for item in parts.get("objects") or ()
     )

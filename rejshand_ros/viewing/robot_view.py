@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import InputError, ModelFileError
+from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform, rotation_from_vector
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
-from rejshand_ros.retargeting.robot_model import RobotModel
-from rejshand_ros.synthetic import primitives
-from rejshand_ros.synthetic.mesh import Light, Material, Mesh
+from rejshand_ros.simulation.drawing import RobotMesh
+from rejshand_ros.synthetic.mesh import Light
 from rejshand_ros.synthetic.rasterizer import render
-from rejshand_ros.urdf import UrdfShape, read_urdf
 
 Image = NDArray[np.uint8]
 
 _BACKGROUND_RGB = ((58, 62, 70), (28, 30, 36))
 """Of the picture's top and bottom."""
-_DEFAULT_COLOUR = (0.6, 0.6, 0.62)
 _MARGIN_M = 0.05
 _DISTANCE_M = 0.75
 # The palm faces the viewer as it does before a camera; a turn shows the fingers' depth.
 _TURN_RAD = (-0.30, 0.45)
-_SPECULAR = Material()
-_SEGMENTS = 16
-"""Corners of a round shape: enough to look round at this size."""
-
-
-def _shape_mesh(shape: UrdfShape) -> tuple[Array, NDArray[np.int32]] | None:
-    """Vertices and faces of a primitive; None for mesh files, which URDFs of ours never have."""
-    if shape.kind == "mesh":
-        return None
-    makers: dict[str, Callable[..., tuple[Array, NDArray[np.int32]]]] = {
-        "box": lambda *size: primitives.box(size),
-        "cylinder": partial(primitives.cylinder, segments=_SEGMENTS),
-        "capsule": partial(primitives.capsule, segments=_SEGMENTS),
-        "sphere": partial(primitives.sphere, segments=_SEGMENTS),
-    }
-    return makers[shape.kind](*shape.size)
 
 
 class RobotView:
@@ -61,29 +41,7 @@ class RobotView:
         """
         self._hand = robot_hand
         self._size = width, height
-        self._model = RobotModel(robot_hand)
-        # One mesh for the whole hand, link after link: a picture costs one placement of each.
-        self._parts: list[tuple[str, int, int]] = []
-        vertices, faces, colours, count = [], [], [], 0
-        for name, link in read_urdf(robot_hand.urdf_path).links.items():
-            begin = count
-            for shape in link.visuals or link.collisions:
-                made = _shape_mesh(shape)
-                if made is not None:
-                    rgb = np.array((shape.colour or (*_DEFAULT_COLOUR, 1.0))[:3])
-                    vertices.append(shape.link_from_shape.apply(made[0]))
-                    faces.append(made[1] + count)
-                    colours.append(np.tile(rgb**2.2, (len(made[0]), 1)))
-                    count += len(made[0])
-            if count > begin:
-                self._parts.append((name, begin, count))
-        if not self._parts:
-            raise ModelFileError(
-                f"URDF {robot_hand.urdf_path} has no box, cylinder, capsule or sphere to draw"
-            )
-        self._vertices = np.concatenate(vertices)
-        self._faces = np.concatenate(faces).astype(np.int32)
-        self._colours = np.concatenate(colours)
+        self._mesh = RobotMesh(robot_hand)
         self._index = {name: i for i, name in enumerate(robot_hand.joint_names)}
         self._camera_from_root, self._camera = self._viewpoint()
         top, bottom = (np.array(colour, float) for colour in _BACKGROUND_RGB)
@@ -108,13 +66,7 @@ class RobotView:
                     f"joint {name!r} is not one of {self._hand.hand}'s: {', '.join(self._index)}"
                 )
             q[self._index[name]] = position
-        poses = self._model.link_poses(q)
-        placed = np.empty_like(self._vertices)
-        for link, begin, end in self._parts:
-            placed[begin:end] = (self._camera_from_root @ poses[link]).apply(
-                self._vertices[begin:end]
-            )
-        meshes = [Mesh(placed, self._faces, self._colours, material=_SPECULAR)]
+        meshes = [self._mesh.placed(q, self._camera_from_root)]
         width, height = self._size
         centre = np.array([0.0, 0.0, _DISTANCE_M])
         picture = render(
@@ -131,7 +83,7 @@ class RobotView:
 
     def _viewpoint(self) -> tuple[RigidTransform, PinholeCamera]:
         """The camera before the palm, and a lens such that the open hand fills the picture."""
-        poses = self._model.link_poses(self._hand.rest)
+        poses = self._mesh.model.link_poses(self._hand.rest)
         frame = poses[self._hand.operator_link] @ self._hand.operator_link_from_frame
         # Camera axes of a viewer before the palm: x along the frame's y, y down its z, z into x.
         facing = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
