@@ -107,7 +107,14 @@ class Operator:
 
 
 def test_the_base_follows_the_wrist_and_never_jumps_when_engaged_again(graph, robot):
-    node = graph.add(SimulationNode, backend="scripted", scene="cube", follow_wrist=True)
+    node = graph.add(
+        SimulationNode,
+        backend="scripted",
+        scene="cube",
+        follow_wrist=True,
+        # Not the computer's speed is tested here.
+        follow_hold_after_s=5.0,
+    )
     operator = Operator(graph, node, robot)
     start = operator.base()[2]
     operator.state(TeleopState.TRACKING)

@@ -17,11 +17,9 @@ from rejshand_ros.nodes.joint_conversions import COMMAND_FORMS, joint_state, pos
 from rejshand_ros.nodes.stamps import header, nanoseconds
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.simulation.backend import HandBackend
-from rejshand_ros.simulation.base_follower import BaseFollower
+from rejshand_ros.simulation.base_follower import BaseFollower, FollowerConfig
 
 WORLD = "world"
-_COMMANDED_NS = 100_000_000
-"""Who commands the hand is gone when nothing came for this long: then nobody leads its base."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,14 @@ class HandTopicOptions:
         command_form: Message type of `joint_command`.
         contacts: Whether forces on the fingertips and the base's pose are published.
         follow_wrist: Whether the base follows `wrist_pose`.
+        hold_after_s: Neither a wrist nor a commander older than this moves the base.
     """
 
     prefix: str = ""
     command_form: str = "joint_state"
     contacts: bool = False
     follow_wrist: bool = False
+    hold_after_s: float = 0.1
 
 
 class SimulatedHandTopics:
@@ -79,11 +79,12 @@ class SimulatedHandTopics:
         self._follower: BaseFollower | None = None
         self._engaged = False
         self._commanded_ns: int | None = None
+        self._hold_ns = round(1e9 * options.hold_after_s)
         if options.follow_wrist:
             pose = hand.state().world_from_base
             # Refused here, rather than at the first wrist, where the base is fixed.
             hand.set_base_pose(pose)
-            self._follower = BaseFollower(pose)
+            self._follower = BaseFollower(pose, FollowerConfig(hold_after_s=options.hold_after_s))
             node.listen(PoseStamped, f"{prefix}wrist_pose", self._on_wrist, qos.newest_only())
             node.listen(
                 TeleopState,
@@ -103,9 +104,8 @@ class SimulatedHandTopics:
         if self._follower is None:
             return
         # The state is latched: that of a command node which has died since would hold for ever.
-        commanded = (
-            self._commanded_ns is not None and 0 <= now_ns - self._commanded_ns <= _COMMANDED_NS
-        )
+        age_ns = -1 if self._commanded_ns is None else now_ns - self._commanded_ns
+        commanded = 0 <= age_ns <= self._hold_ns
         self._hand.set_base_pose(self._follower.update(self._engaged and commanded, now_ns))
 
     def publish(self, now_ns: int) -> None:

@@ -51,6 +51,12 @@ class SimulationConfig(NodeConfig):
     follow_wrist: bool = parameter(
         False, "the hand's base follows wrist_pose while the operator has hold; needs a scene"
     )
+    follow_hold_after_s: float = parameter(
+        0.1,
+        "neither a wrist nor a commander older than this moves the base [s]",
+        low=0.01,
+        high=10.0,
+    )
     command_form: str = parameter(
         "joint_state", "message type of joint_command", choices=tuple(COMMAND_FORMS)
     )
@@ -103,6 +109,7 @@ class SimulationNode(ChainNode[SimulationConfig]):
                     command_form=config.command_form,
                     contacts=config.contacts,
                     follow_wrist=config.follow_wrist,
+                    hold_after_s=config.follow_hold_after_s,
                 ),
             )
             for hand, robot in zip(self._backend.hands, robots, strict=True)
