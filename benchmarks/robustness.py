@@ -34,7 +34,8 @@ from rejshand_ros.training.photographs import load_photographs
 from rejshand_ros.training.synthetic import crops_of_samples
 
 _SEED = 20_240_301
-_SAMPLES = 240
+_SAMPLES = 200
+_PHOTOGRAPHS = 200
 _LENGTH_BINS_MM = (0, 160, 175, 190, 205, 400)
 _TILT_BINS_DEG = (0, 15, 30, 45, 60, 75, 90)
 
@@ -95,7 +96,8 @@ def _photographs() -> CropStore | None:
     if not (SHARED / "photos/labels.jsonl").is_file():
         return None
     _, store = load_photographs(SHARED / "photos", Path("out/cache"))
-    return store.take(store.has_hand & (store.weight > 0.99))
+    hands = np.flatnonzero(store.has_hand & (store.weight > 0.99))
+    return store.take(hands[:: -(-len(hands) // _PHOTOGRAPHS)])
 
 
 def measure(

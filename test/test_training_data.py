@@ -191,11 +191,24 @@ def test_bad_photographs_are_named(tmp_path: Path) -> None:
         load_photographs(tmp_path, tmp_path / "cache")
     folder = _photograph_folder(tmp_path)
     (folder / "b.jpg").write_bytes(b"short")
-    with pytest.raises(ModelFileError, match=r"b\.jpg cannot be read"):
+    with pytest.raises(ModelFileError, match=r"1 of 4 images .*b\.jpg is no picture; more than 1%"):
         load_photographs(folder, tmp_path / "cache")
     (folder / "labels.jsonl").write_text('{"image": "a.jpg"}')
     with pytest.raises(ModelFileError, match="line 1 lacks boxes, group, hands"):
         load_photographs(folder, tmp_path / "cache")
+
+
+def test_a_corrupt_photograph_is_left_out_and_counted(tmp_path: Path) -> None:
+    folder = _photograph_folder(tmp_path)
+    lines = (folder / "labels.jsonl").read_text().splitlines()
+    empty = [line.replace('"hands": [{', '"hands": [], "x": [{') for line in lines]
+    (folder / "labels.jsonl").write_text("\n".join([*lines[:3], lines[3], *empty[:3] * 40]))
+    training, held_out = load_photographs(folder, tmp_path / "cache")
+    hands = int(training.has_hand.sum() + held_out.has_hand.sum())
+    (folder / "g.jpg").write_bytes(b"short")
+    with pytest.warns(UserWarning, match=r"left out: 1 of 124 images .*g\.jpg is no picture"):
+        training, held_out = load_photographs(folder, tmp_path / "other")
+    assert int(training.has_hand.sum() + held_out.has_hand.sum()) == hands - 1
 
 
 def test_configuration(tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--network",
         metavar="PRESET",
-        help="only count the parameters of a network preset (needs the training extra)",
+        nargs="?",
+        const="all",
+        help="only count the parameters of a network preset, or of all of them (needs the"
+        " training extra)",
     )
     given = parser.parse_args(arguments)
     if given.network:

@@ -153,7 +153,7 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
 
 
 def network_table(preset: str) -> str:
-    """Parameters of a preset by part, as text.
+    """Parameters of a preset by part, as text; ``all`` for a line each.
 
     Raises:
         ConfigError: No such preset.
@@ -161,10 +161,15 @@ def network_table(preset: str) -> str:
     """
     require_torch()
     from rejshand_ros.network.build import build_network, count_parameters
-    from rejshand_ros.network.config import network_preset
+    from rejshand_ros.network.config import PRESETS, network_preset
 
-    count = count_parameters(build_network(network_preset(preset)))
-    return (
-        f"{preset:10s} backbone {count.backbone:>10,}  adapter {count.adapter:>8,}"
-        f"  head {count.head:>9,}  presence and side {count.presence_side:>5,}"
-    )
+    lines = []
+    for name in PRESETS if preset == "all" else (preset,):
+        config = network_preset(name)
+        count = count_parameters(build_network(config))
+        lines.append(
+            f"{name:10s} backbone {count.backbone:>10,}  adapter {count.adapter:>8,}"
+            f"  head {count.head:>9,}  presence and side {count.presence_side:>5,}"
+            f"  ({config.backbone}, {config.width} channels)"
+        )
+    return "\n".join(lines)

@@ -31,8 +31,8 @@ class CorruptImages:
         """
         self._reasons.setdefault(error.file, str(error))
         if self.count > self.LIMIT * self._images:
-            first = next(iter(self._reasons.values()))
-            raise ModelFileError(
-                f"{self.count} of {self._images} images cannot be read, more than"
-                f" {self.LIMIT:.0%}; the first: {first}"
-            )
+            raise ModelFileError(f"{self}; more than {self.LIMIT:.0%} are too many")
+
+    def __str__(self) -> str:
+        first = next(iter(self._reasons.values()), "none")
+        return f"{self.count} of {self._images} images cannot be read, the first: {first}"

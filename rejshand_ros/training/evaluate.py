@@ -144,3 +144,16 @@ def constant_hand_metrics(answers: Answers) -> HandMetrics:
         truth,
         mesh,
     )
+
+
+def constant_hand_errors_2d(keypoints: Array, box_side: Array | float = 1.0) -> Array:
+    """(n, 21) what the best constant 2D hand, aligned to each, would be off, share of the box.
+
+    Args:
+        keypoints: (n, 21, 2) of the truth.
+        box_side: (n,) side of each hand's box in the same unit, or of all.
+    """
+    flat = np.concatenate([keypoints, np.zeros((*keypoints.shape[:2], 1))], axis=2).astype(float)
+    aligned = aligned_points(np.broadcast_to(constant_hand(flat), flat.shape), flat)
+    sides = np.broadcast_to(np.asarray(box_side, float), len(flat))
+    return np.asarray(relative_error_2d(aligned[..., :2], keypoints, sides))

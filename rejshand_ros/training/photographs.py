@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import ModelFileError
+from rejshand_ros.errors import CorruptImageError, ModelFileError
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.fit import fit_hands
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT
 from rejshand_ros.hand.template import VERTEX_COUNT, load_template
 from rejshand_ros.tracking.crop import CropCamera
+from rejshand_ros.training.corrupt import CorruptImages
 from rejshand_ros.training.crops import CropStore
 
 CROP_SIZE = 192
@@ -89,16 +91,21 @@ def prepare_photographs(folder: Path, config: PhotographConfig) -> CropStore:
     hands: list[_Cut] = []
     empty: list[_Cut] = []
     rng = np.random.default_rng(0)
-    for entry in _entries(folder / "labels.jsonl"):
+    entries = list(_entries(folder / "labels.jsonl"))
+    corrupt = CorruptImages(len(entries))
+    for entry in entries:
         read = cv2.imread(str(folder / entry["image"]))
         if read is None:
-            raise ModelFileError(f"photograph {folder / entry['image']} cannot be read")
+            corrupt.add(CorruptImageError(f"photograph {folder / entry['image']}", "is no picture"))
+            continue
         image = np.asarray(read, np.uint8)
         for hand in entry["hands"]:
             agreement = hand.get("agreement")
             if agreement is not None and agreement < config.agreement:
                 hands.append(_cut_hand(image, hand, entry["group"]))
         empty += _cut_empty(image, entry, rng, config.negatives)
+    if corrupt.count:
+        warnings.warn(f"left out: {corrupt}", stacklevel=2)
     if not hands:
         raise ModelFileError(f"photographs {folder} hold no hand with usable labels")
     return CropStore.join([_fitted(hands, config.fit_error), _without_hands(empty)])
