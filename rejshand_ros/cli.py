@@ -35,6 +35,7 @@ VERBS = {
     "export-model": Verb(
         "rejshand_ros.training.commands:export_main", "a training run to shippable weights"
     ),
+    "engage": Verb("rejshand_ros.nodes.engage:main", "engage, disengage and stop hands by key"),
     "record": Verb("rejshand_ros.nodes.record:main", "start and end episodes by key"),
     "inspect": Verb("rejshand_ros.recording.commands:inspect_main", "what an episode holds"),
     "replay": Verb("rejshand_ros.nodes.replay:replay_main", "publish an episode again"),

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Sequence
 from typing import Any
 
-import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
-from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.terminal import TerminalKeys
+from rejshand_ros.nodes.terminal_session import spin_until, terminal_session
 
 HELP = "space: start, end as a success   f: end as a failure   d: discard   q: quit"
 _KEY_S = 0.05
@@ -92,33 +88,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--wait", type=float, default=10.0, help="longest wait for the recorder [s] (default: 10)"
     )
     options = parser.parse_args(arguments)
-    keys = TerminalKeys()
-    context = Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        node = rclpy.create_node("record_keys", context=context, namespace=options.namespace)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
+    keys = TerminalKeys(
+        otherwise="use the services start_episode and stop_episode, or the recorder's "
+        "joy_record_button"
+    )
+    with terminal_session("record_keys", options.namespace) as (node, executor):
         episodes = EpisodeKeys(node, options.task, options.operator)
         with keys:
-            _connect(executor, episodes, options.wait)
-            _follow_keys(executor, episodes, keys)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        context.try_shutdown()
-
-
-def _connect(executor: SingleThreadedExecutor, episodes: EpisodeKeys, wait_s: float) -> None:
-    clock = executor.get_nodes()[0].get_clock()
-    end_ns = clock.now().nanoseconds + wait_s * 1e9
-    while not episodes.connected:
-        if clock.now().nanoseconds > end_ns:
-            raise ProcessError(
-                f"no recorder answered within {wait_s:g} s; start the chain with record:=service, "
-                "and give --namespace where it has one"
+            spin_until(
+                executor,
+                lambda: episodes.connected,
+                options.wait,
+                f"no recorder answered within {options.wait:g} s; start the chain with "
+                "record:=service, and give --namespace where it has one",
             )
-        executor.spin_once(timeout_sec=0.1)
+            _follow_keys(executor, episodes, keys)
 
 
 def _follow_keys(

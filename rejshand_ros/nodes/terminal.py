@@ -19,11 +19,12 @@ class TerminalKeys:
     Ctrl-C still interrupts.
     """
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, otherwise: str = "") -> None:
         """Choose the terminal.
 
         Args:
             descriptor: Of the terminal; None for the standard input.
+            otherwise: What to use where there is none, for the error.
 
         Raises:
             ConfigError: It is no terminal, as in a launch file or a pipe.
@@ -34,8 +35,8 @@ class TerminalKeys:
             self._descriptor = -1
         if self._descriptor < 0 or not os.isatty(self._descriptor):
             raise ConfigError(
-                "the standard input is no terminal, so there are no keys to read; use the services "
-                "start_episode and stop_episode, or the recorder's joy_record_button"
+                "the standard input is no terminal, so there are no keys to read"
+                + (f"; {otherwise}" if otherwise else "")
             )
         self._before = termios.tcgetattr(self._descriptor)
 
