@@ -45,12 +45,14 @@ GPU := $(wildcard /proc/driver/nvidia/version /dev/nvidiactl)
 
 PIP_INSTALL = $(PY) -m pip install --retries 3 --no-input
 MESSAGE_SOURCES := $(wildcard rejshand_msgs/msg/*.msg rejshand_msgs/srv/*.srv) \
-    rejshand_msgs/CMakeLists.txt rejshand_msgs/package.xml
+    rejshand_msgs/CMakeLists.txt rejshand_msgs/package.xml $(wildcard underlay/tf2_msgs/*/*.msg)
 PACKAGE_SOURCES := setup.py setup.cfg package.xml colcon_defaults.yaml $(wildcard launch/*.py)
 # Apart from build/ and install/, which may hold what was built for a ROS installation.
 COLCON := $(VENV)/colcon
+# tf2_msgs is not in the package index: it is built here unless the environment has it after all.
+UNDERLAY = $(if $(wildcard $(VENV)/share/tf2_msgs/package.xml),,underlay/tf2_msgs)
 COLCON_BUILD = $(PY) -m colcon --log-base $(LOGS)/colcon build --build-base $(COLCON)/build \
-    --install-base $(COLCON)/install --cmake-args \
+    --install-base $(COLCON)/install --base-paths . rejshand_msgs $(UNDERLAY) --cmake-args \
     -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(PY) \
     -DCMAKE_PREFIX_PATH=$(VENV)
 

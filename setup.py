@@ -8,7 +8,18 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 NAME = "rejshand_ros"
-NODES = ("camera", "hand_pose", "retargeting", "command", "simulation", "recorder", "replay")
+NODES = (
+    "camera",
+    "hand_pose",
+    "retargeting",
+    "command",
+    "simulation",
+    "recorder",
+    "replay",
+    "viewer",
+    "frames",
+    "markers",
+)
 
 
 def requirements(name: str) -> list[str]:

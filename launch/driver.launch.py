@@ -37,7 +37,8 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         actions += parts.follower(values, side)
     # Who receives comes before who sends.
     actions = [*parts.recorder(values), *parts.frames(values), *actions]
-    return [*actions, *parts.hand_pose(values), *parts.camera(values), *parts.rviz(values)]
+    shown = [*parts.viewer(values), *parts.rviz(values)]
+    return [*actions, *parts.hand_pose(values), *parts.camera(values), *shown]
 
 
 def generate_launch_description() -> LaunchDescription:

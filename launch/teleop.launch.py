@@ -19,7 +19,8 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     actions += parts.simulation(values)
     for side in values.sides():
         actions += parts.follower(values, side)
-    return [*actions, *parts.hand_pose(values), *parts.camera(values), *parts.rviz(values)]
+    shown = [*parts.viewer(values), *parts.rviz(values)]
+    return [*actions, *parts.hand_pose(values), *parts.camera(values), *shown]
 
 
 def generate_launch_description() -> LaunchDescription:

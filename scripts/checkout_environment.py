@@ -21,7 +21,8 @@ import os
 import sys
 
 CHECKOUT = {checkout!r}
-PREFIXES = [os.path.join({install!r}, name) for name in ("rejshand_ros", "rejshand_msgs")]
+PACKAGES = ("rejshand_ros", "rejshand_msgs", "tf2_msgs")
+PREFIXES = [os.path.join({install!r}, name) for name in PACKAGES]
 PYTHON = os.path.join("lib", "python%d.%d" % sys.version_info[:2], "site-packages")
 
 

@@ -98,7 +98,7 @@ def test_ctrl_c_stops_everything_cleanly(clip, tmp_path):
     process = start_demo(clip, tmp_path)
     assert "started in" in process.stdout.readline()
     nodes = children_of(process.pid)
-    assert len(nodes) == 6
+    assert len(nodes) == 7
     process.send_signal(signal.SIGINT)
     shown, errors = process.communicate(timeout=40)
     assert process.returncode == 0, errors

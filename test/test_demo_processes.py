@@ -239,3 +239,16 @@ def test_who_may_end_stays_ended(kept):
     kept.go("ends")
     tending(kept, lambda: kept.has_ended("ends"), may_end=["ends"])
     assert not kept.restarts
+
+
+def test_who_only_looks_on_neither_delays_nor_ends_the_others(group, capfd):
+    slow = _Stand("slow", "node_stand_in", {"role": "slow"}, essential=False)
+    falls = _Stand("falls", "node_stand_in", {"role": "falls"}, essential=False)
+    group.start([spec("lives"), slow, falls])
+    group.wait_ready(10)
+    group.go("falls")
+    until(lambda: group._children["falls"].process.poll() is not None)
+    group.check()
+    group.check()
+    assert capfd.readouterr().err == "falls ended with status 3: falls: over; the rest goes on\n"
+    group.stop()

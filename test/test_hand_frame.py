@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import RigidTransform, rotation_from_vector
-from rejshand_ros.hand.frame import in_wrist_frame, mirror_points, wrist_frame
-from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.hand.frame import fingertip_frames, in_wrist_frame, mirror_points, wrist_frame
+from rejshand_ros.hand.keypoints import Side, finger_keypoints
 from rejshand_ros.hand.kinematics import HandParameters, pose_skeleton
 from rejshand_ros.hand.sampling import sample_poses
 from rejshand_ros.hand.template import load_template
@@ -108,3 +108,24 @@ def test_hands_without_a_palm_are_refused(keypoints):
 def test_unknown_side_is_refused():
     with pytest.raises(ValueError, match="middle"):
         wrist_frame(TEMPLATE.rest_keypoints, "middle")
+
+
+@given(seed=st.integers(0, 10_000))
+def test_fingertip_frames_are_rotations_along_the_last_bone(seed):
+    points = np.random.default_rng(seed).normal(0, 0.05, (21, 3))
+    for finger, pose in fingertip_frames(points).items():
+        base = finger_keypoints(finger)
+        np.testing.assert_allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-9)
+        assert np.linalg.det(pose.rotation) > 0
+        bone = points[base[3]] - points[base[2]]
+        np.testing.assert_allclose(pose.rotation[:, 2], bone / np.linalg.norm(bone), atol=1e-6)
+        np.testing.assert_allclose(pose.translation, points[base[3]])
+
+
+def test_a_straight_fingers_tip_has_the_wrists_axes_and_a_lengthless_bone_is_refused():
+    points = np.zeros((21, 3))
+    points[:, 2] = 0.02 * np.arange(21)
+    np.testing.assert_allclose(fingertip_frames(points)["index"].rotation, np.eye(3), atol=1e-9)
+    points[8] = points[7]
+    with pytest.raises(InputError, match="index has no length"):
+        fingertip_frames(points)

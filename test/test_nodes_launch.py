@@ -113,8 +113,31 @@ def test_a_foreign_driver_takes_the_place_of_the_camera() -> None:
 def test_the_robot_is_shown_where_asked_for() -> None:
     nodes = started("sim", rviz="true", side="both", hand="shadow")
     assert {"rviz2", "right/robot_state_publisher", "left/robot_state_publisher"} <= set(nodes)
-    assert "static_transform_publisher" in nodes
+    assert {"static_transform_publisher", "frames", "markers"} <= set(nodes)
     assert "camera" not in nodes
+
+
+@pytest.mark.parametrize("name", ["teleop", "driver"])
+def test_the_browser_view_is_served_where_asked_for(name: str) -> None:
+    assert "viewer" in started(name, view="true", view_port="8090")
+    assert "viewer" not in started(name)
+
+
+def test_rviz_shows_topics_that_the_nodes_publish() -> None:
+    config = yaml.safe_load((ROOT / "config/teleop.rviz").read_text(encoding="utf-8"))
+    displays = config["Visualization Manager"]["Displays"]
+    shown = {display["Class"].rpartition("/")[2] for display in displays}
+    assert {"RobotModel", "TF", "Image", "MarkerArray"} <= shown
+    topics = {
+        topic["Value"]
+        for display in displays
+        if (topic := display.get("Topic") or display.get("Description Topic"))
+    }
+    assert topics == {
+        "markers",
+        "image_raw/compressed",
+        *(f"{s}/{t}" for s in ("right", "left") for t in ("wrist_pose", "robot_description")),
+    }
 
 
 @pytest.mark.parametrize("name", ["teleop", "sim"])

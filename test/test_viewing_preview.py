@@ -47,7 +47,8 @@ def test_preview_is_a_video_and_a_picture_of_the_same_size(tmp_path: Path) -> No
     files = write_preview(episode, tmp_path, {Side.RIGHT: grey_robot})
     picture = cv2.imread(str(files.picture))
     assert picture is not None
-    assert picture.shape == (480, 640 + 480, 3)
+    # A tenth of the height is words.
+    assert picture.shape == (534, 640 + 480, 3)
     with av.open(str(files.video)) as video:
         assert sum(1 for _ in video.decode(video=0)) == files.images == 6
     assert not list(tmp_path.glob(".*.part"))

@@ -18,7 +18,7 @@ SIDES: Mapping[str, tuple[str, ...]] = {
 }
 TRANSPORTS = ("compressed", "raw")
 BACKENDS = ("mujoco", "scripted", "none")
-CAMERA, RECORDER, HAND_POSE = "camera", "recorder", "hand_pose"
+CAMERA, RECORDER, HAND_POSE, VIEWER = "camera", "recorder", "hand_pose", "viewer"
 EPISODE = "bag"
 _NODES = "rejshand_ros.nodes"
 
@@ -44,6 +44,8 @@ class ChainConfig:
         auto_engage: Whether the operator's hand takes over by itself.
         respawn: Whether a process that dies is started again; otherwise its death ends the chain,
             as for a measurement, half of which would be wrong.
+        view_port: TCP port of the browser view; 0: no view.
+        view_host: Address that the view binds to.
     """
 
     input: str
@@ -61,6 +63,8 @@ class ChainConfig:
     record: bool = True
     auto_engage: bool = True
     respawn: bool = False
+    view_port: int = 0
+    view_host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -133,7 +137,19 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
         # A real hand's driver may be started later than the chain.
         "await_inputs": config.backend != "none",
     }
-    return tuple(replace(one, parameters={**one.parameters, **together}) for one in specs)
+    specs = [replace(one, parameters={**one.parameters, **together}) for one in specs]
+    if config.view_port:
+        view: dict[str, bool | int | float | str] = {
+            "hand": config.hand,
+            "side": config.side,
+            "host": config.view_host,
+            "port": config.view_port,
+            "image_transport": config.transport,
+            "joint_naming": "driver" if config.backend == "none" else "chain",
+        }
+        # Whoever only looks on must not end what it looks at.
+        specs.insert(0, ProcessSpec(VIEWER, f"{_NODES}.viewer", view, essential=False))
+    return tuple(specs)
 
 
 def chain_environment(domain: int) -> dict[str, str]:

@@ -29,12 +29,14 @@ class ProcessSpec:
         module: Python module that runs it.
         parameters: ROS parameters.
         namespace: ROS namespace; empty for the root.
+        essential: Whether the others end where this one ends.
     """
 
     name: str
     module: str
     parameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     namespace: str = ""
+    essential: bool = True
 
     def on_its_own(self) -> ProcessSpec:
         """The same, ready whether or not its peers are there."""
@@ -80,6 +82,7 @@ class ProcessGroup:
         self._log_folder = log_folder
         self._children: dict[str, _Child] = {}
         self._stopped = False
+        self._mourned: set[str] = set()
 
     def start(self, specs: Sequence[ProcessSpec]) -> None:
         """Start processes; they configure and connect themselves, and wait for the word to go."""
@@ -118,7 +121,7 @@ class ProcessGroup:
         return _Child(spec, process, ready_read, lifeline_write, log)
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until every process has configured itself and is connected to its peers.
+        """Wait until every essential process has configured itself and is connected to its peers.
 
         Raises:
             ProcessError: One ended, or is not ready in time.
@@ -126,7 +129,8 @@ class ProcessGroup:
         deadline = time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             for child in self._children.values():
-                selector.register(child.ready_fd, selectors.EVENT_READ, child)
+                if child.spec.essential:
+                    selector.register(child.ready_fd, selectors.EVENT_READ, child)
             while waiting := [key.data.spec.name for key in selector.get_map().values()]:
                 events = selector.select(max(0.0, deadline - time.monotonic()))
                 if not events:
@@ -159,7 +163,7 @@ class ProcessGroup:
         return True
 
     def check(self, *, may_end: Sequence[str] = ()) -> None:
-        """See that all processes run.
+        """See that all essential processes run.
 
         Args:
             may_end: Those that may have ended well.
@@ -168,10 +172,13 @@ class ProcessGroup:
             ProcessError: One has ended.
         """
         for name, child in self._children.items():
-            if child.process.poll() is not None and not (
-                name in may_end and child.process.returncode == 0
-            ):
+            if child.process.poll() is None or (name in may_end and child.process.poll() == 0):
+                continue
+            if child.spec.essential:
                 raise self._death(child)
+            if name not in self._mourned:
+                self._mourned.add(name)
+                print(f"{self._death(child)}; the rest goes on", file=sys.stderr, flush=True)
 
     def stop(self, last: Sequence[str] = (), timeout_s: float = 10.0) -> None:
         """Stop all processes.
@@ -197,7 +204,7 @@ class ProcessGroup:
             for child in children:
                 try:
                     status = child.process.wait(max(0.01, deadline - time.monotonic()))
-                    if status != 0:
+                    if status != 0 and child.spec.essential:
                         faults.append(self._death(child))
                 except subprocess.TimeoutExpired:
                     child.process.kill()

@@ -55,6 +55,8 @@ class DemoConfig:
         weights: Name or path of the network's weights.
         device: Where the network runs.
         preview: Whether to make preview.mp4 and preview.png.
+        view_port: TCP port of the browser view, where there is one; the next free one is taken.
+        view_host: Address that the view binds to.
     """
 
     input: str = ""
@@ -67,6 +69,8 @@ class DemoConfig:
     weights: str = "default"
     device: str = "auto"
     preview: bool = True
+    view_port: int = 8080
+    view_host: str = "127.0.0.1"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", default="default", help="name or path of the weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--no-preview", action="store_true", help="make no preview.mp4")
+    add_view_arguments(parser)
     options = parser.parse_args(arguments)
     run_demo(
         DemoConfig(
@@ -97,8 +102,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             weights=options.weights,
             device=options.device,
             preview=not options.no_preview,
+            view_port=options.view_port,
+            view_host=options.view_host,
         )
     )
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the browser view is served."""
+    parser.add_argument("--view-port", type=int, default=8080, help="TCP port of the browser view")
+    parser.add_argument(
+        "--view-host", default="127.0.0.1",
+        help="address of the browser view; beyond this computer its buttons need a token",
+    )  # fmt: skip
 
 
 def run_demo(config: DemoConfig) -> dict[str, object]:
@@ -143,9 +159,22 @@ def run_demo(config: DemoConfig) -> dict[str, object]:
         weights=config.weights,
         device=config.device,
         camera_info_url=calibration,
+        view_port=0 if config.headless else view_port(config.view_host, config.view_port),
+        view_host=config.view_host,
     )
     run_chain(chain, endless=not config.headless)
     return _finish(config, out, truth)
+
+
+def view_port(host: str, wanted: int) -> int:
+    """The port of the browser view: the wanted one, or the next free one.
+
+    Raises:
+        ConfigError: None is free, or the address is not one of this computer's.
+    """
+    from rejshand_ros.viewing.ports import free_port
+
+    return free_port(host, wanted)
 
 
 def _check_hand(config: DemoConfig) -> None:
@@ -190,9 +219,11 @@ def run_chain(chain: ChainConfig, *, endless: bool) -> None:
 def _run_in(domain: int, chain: ChainConfig, *, endless: bool) -> None:
     began = time.monotonic()
     specs = chain_processes(chain)
+    environment = chain_environment(domain)
+    token = _view_token(chain, environment)
     with (
         _interruptible() as stopped,
-        RespawningGroup(chain_environment(domain), chain.out / "logs") as group,
+        RespawningGroup(environment, chain.out / "logs") as group,
     ):
         group.start(specs)
         group.wait_ready(READY_TIMEOUT_S)
@@ -204,6 +235,8 @@ def _run_in(domain: int, chain: ChainConfig, *, endless: bool) -> None:
             + ("; Ctrl-C ends it" if endless else ""),
             flush=True,
         )
+        if chain.view_port:
+            print(_view_words(chain, token), flush=True)
         watch = group.tend if chain.respawn else group.check
         while not (stopped or group.has_ended(CAMERA)):
             watch(may_end=(CAMERA,))
@@ -212,6 +245,27 @@ def _run_in(domain: int, chain: ChainConfig, *, endless: bool) -> None:
             time.sleep(_DRAIN_S)
         watch(may_end=(CAMERA,))
         group.stop(last=(RECORDER,))
+
+
+def _view_token(chain: ChainConfig, environment: dict[str, str]) -> str:
+    """Token of the view's controls, put into its environment; empty where none is needed.
+
+    Raises:
+        ConfigError: The one given by the user is too short.
+    """
+    from rejshand_ros.viewing.access import TOKEN_VARIABLE, Access
+
+    if not chain.view_port:
+        return ""
+    access = Access(chain.view_host, environment.get(TOKEN_VARIABLE, ""))
+    environment[TOKEN_VARIABLE] = access.token
+    return access.token
+
+
+def _view_words(chain: ChainConfig, token: str) -> str:
+    host = chain.view_host if token else "localhost"
+    opens = f"; token of its buttons: {token}" if token else ""
+    return f"browser view: http://{host}:{chain.view_port}{opens}"
 
 
 @contextmanager
@@ -233,7 +287,10 @@ def _interruptible() -> Iterator[list[int]]:
 
 
 def _finish(config: DemoConfig, out: Path, truth: ClipTruth | None) -> dict[str, object]:
-    """Sum up the bag and draw it."""
+    """Sum up the bag and draw it; there may be none where somebody discarded the episode."""
+    if not (out / EPISODE).is_dir():
+        print("the episode was discarded: nothing to sum up", flush=True)
+        return {}
     from rejshand_ros.command.robot_limits import joint_limits
     from rejshand_ros.demo.bag_facts import gather
     from rejshand_ros.demo.summary import as_text, summarise, write_summary

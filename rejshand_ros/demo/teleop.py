@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rejshand_ros.demo.chain import BACKENDS, SIDES, TRANSPORTS, ChainConfig
-from rejshand_ros.demo.run import run_chain
+from rejshand_ros.demo.run import add_view_arguments, run_chain, view_port
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import weights_file
 from rejshand_ros.nodes.sources import open_source
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--camera-info", default="", help="calibration file of the camera (YAML)")
     parser.add_argument("--weights", default="default", help="name or path of the weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--headless", action="store_true", help="no browser view")
+    add_view_arguments(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="rejshand_") as folder:
         chain = ChainConfig(
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             respawn=True,
             # A real hand must not start to move because a hand comes into view.
             auto_engage=options.simulator != "none" and not options.wait_for_engage,
+            view_port=0 if options.headless else view_port(options.view_host, options.view_port),
+            view_host=options.view_host,
         )
         for side in SIDES[chain.side]:
             load_robot_hand(chain.hand, Side(side))

@@ -7,7 +7,7 @@ import numpy as np
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.retargeter import Retargeter
 from rejshand_ros.retargeting.robot_hand import available_hands, load_robot_hand
-from rejshand_ros.viewing.robot_view import robot_renderer
+from rejshand_ros.viewing.robot_view import RobotView
 
 
 def warm_up() -> None:
@@ -20,7 +20,7 @@ def warm_up() -> None:
         for side in sides:
             robot = load_robot_hand(hand, Side(side))
             Retargeter(robot)
-            robot_renderer(hand, Side(side))(robot.joint_names, np.asarray(robot.rest, float))
+            RobotView(robot).render(robot.joint_names, np.asarray(robot.rest, float))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rejshand_ros.errors import InputError
-from rejshand_ros.geometry import Array, RigidTransform
-from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, PALM, WRIST, Side
+from rejshand_ros.geometry import Array, RigidTransform, rotation_between
+from rejshand_ros.hand.keypoints import (
+    FINGERS,
+    KEYPOINT_COUNT,
+    PALM,
+    WRIST,
+    Side,
+    finger_keypoints,
+)
 
 _INDEX, _MIDDLE, _RING, _LITTLE = PALM[1:]
 _FORWARD = (_INDEX, _MIDDLE, _RING)
@@ -69,6 +76,38 @@ def in_wrist_frame(keypoints: ArrayLike, side: Side | str) -> Array:
     """Keypoints (21, 3), metres, in their own wrist frame."""
     frame = wrist_frame(keypoints, side)
     return frame.inverse().apply(keypoints)
+
+
+def fingertip_frames(keypoints_in_wrist: ArrayLike) -> dict[str, RigidTransform]:
+    """Pose of each fingertip in the wrist frame.
+
+    The origin is the fingertip's keypoint; z points along the last bone, out of the finger; x is
+    the palm's normal, carried along the finger by the smallest turn from bone to bone, so that a
+    straight finger's axes are the wrist's, and a closed fist's are still well defined.
+
+    Args:
+        keypoints_in_wrist: (21, 3) metres, in the wrist frame.
+
+    Returns:
+        Finger name -> transform from the fingertip's frame to the wrist frame.
+
+    Raises:
+        InputError: Wrong shape, points that are not finite, or a bone without length.
+    """
+    points = np.asarray(keypoints_in_wrist, float)
+    if points.shape != (KEYPOINT_COUNT, 3) or not np.isfinite(points).all():
+        raise InputError(f"keypoints must be ({KEYPOINT_COUNT}, 3) finite numbers")
+    frames = {}
+    for finger in FINGERS:
+        chain = points[list(finger_keypoints(finger))]
+        bones = np.diff(chain, axis=0)
+        if (np.linalg.norm(bones, axis=1) < _SMALLEST_SPREAD).any():
+            raise InputError(f"a bone of the {finger} has no length; its frame has no direction")
+        rotation = np.eye(3)
+        for bone in bones:
+            rotation = rotation_between(rotation[:, 2], bone) @ rotation
+        frames[finger] = RigidTransform(rotation, chain[-1].copy())
+    return frames
 
 
 def mirror_points(points: ArrayLike) -> Array:

@@ -185,6 +185,38 @@ def mesh_to_cdr(hand: TrackedHand, frame_id: str) -> bytes:
     return bytes(out)
 
 
+def mesh_from_cdr(data: bytes) -> tuple[int, Array]:
+    """Stamp and vertices of a serialised HandMesh, without its 778 point objects.
+
+    Args:
+        data: What a raw subscription hands over: CDR, little endian.
+
+    Returns:
+        The capture stamp in nanoseconds, and (778, 3) metres.
+
+    Raises:
+        InputError: It is cut short, of the other byte order, or holds another number of vertices.
+    """
+    try:
+        if data[:2] != b"\x00\x01":
+            raise InputError("hand mesh is not little-endian CDR")
+        seconds, nanos = struct.unpack_from("<iI", data, 4)
+        at = 12
+        for _ in range(2):
+            (length,) = struct.unpack_from("<I", data, at)
+            at += 4 + length
+            at += -at % 4
+        (count,) = struct.unpack_from("<I", data, at)
+        if count != VERTEX_COUNT:
+            raise InputError(f"hand mesh of {count} vertices; {VERTEX_COUNT} are needed")
+        vertices = np.frombuffer(data, "<f4", 3 * count, at + 4).reshape(-1, 3)
+    except (struct.error, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"hand mesh is cut short: {error}") from error
+    return seconds * 1_000_000_000 + nanos, vertices.astype(float)
+
+
 def vertices_from_message(message: Any) -> Array:
     """(n, 3) metres in a HandMesh."""
     return np.array([(p.x, p.y, p.z) for p in message.vertices], float).reshape(-1, 3)

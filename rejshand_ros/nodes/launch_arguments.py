@@ -107,6 +107,14 @@ def camera_arguments() -> list[DeclareLaunchArgument]:
             ("false", "true", "service"),
         ),
         _argument("episodes", "episodes", "folder of the episodes"),
+        _argument("view", "false", "serve the browser view", _SWITCH),
+        _argument("view_port", "8080", "TCP port of the browser view"),
+        _argument(
+            "view_host",
+            "127.0.0.1",
+            "address of the browser view; beyond this computer its buttons need the token that "
+            "REJSHAND_VIEW_TOKEN holds, or that is printed",
+        ),
     ]
 
 

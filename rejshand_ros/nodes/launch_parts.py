@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -14,13 +13,12 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.nodes.frames import BESIDE_M, CAMERA, CAMERA_M, CAMERA_RPY, WORLD
 from rejshand_ros.nodes.launch_arguments import Values
 from rejshand_ros.resources import resource_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 PACKAGE = "rejshand_ros"
-_BESIDE_M = {"right": -0.25, "left": 0.25}
-"""Where the two hands stand in the world, to the robot's left."""
 
 
 def surroundings() -> list[LaunchDescriptionEntity]:
@@ -70,13 +68,12 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
     wanted = values.text("auto_engage")
     simulated = values.text("simulator") != "none"
     engage = simulated if wanted == "auto" else wanted == "true"
-    naming = values.text("joint_naming")
     command = {
         **which,
         "auto_engage": engage,
         "output": values.text("command_form"),
         "publish_description": not _has_state_publisher(values),
-        "joint_naming": ("chain" if simulated else "driver") if naming == "auto" else naming,
+        "joint_naming": _joint_naming(values),
     }
     return [
         _node(values, "retargeting", which, side),
@@ -140,8 +137,10 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
     """Frames of the robot hands, and a world for them and the camera to stand in."""
     if not _has_state_publisher(values):
         return []
-    actions = [
-        _fixed(values, "camera", "camera_optical_frame", (0.6, 0.0, 0.0), camera_turned=True)
+    tell = {"hand": values.text("hand"), "side": values.text("side"), "robot": False}
+    actions: list[LaunchDescriptionEntity] = [
+        _fixed(values, "camera", CAMERA, CAMERA_M, CAMERA_RPY),
+        _node(values, "frames", tell),
     ]
     for side in values.sides():
         robot = load_robot_hand(values.text("hand"), Side(side))
@@ -160,16 +159,38 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
                 ],
                 remappings=[("joint_states", values.for_side("joint_states_topic", side))],
             ),
-            _fixed(values, side, f"{side}/{robot.root_link}", (0.0, _BESIDE_M[side], 0.0)),
+            _fixed(values, side, f"{side}/{robot.root_link}", (0.0, BESIDE_M[side], 0.0)),
         ]
     return actions
 
 
+def viewer(values: Values) -> list[LaunchDescriptionEntity]:
+    """The browser view; what it shows goes on where it ends."""
+    if not values.on("view"):
+        return []
+    parameters = {
+        "hand": values.text("hand"),
+        "side": values.text("side"),
+        "host": values.text("view_host"),
+        "port": int(values.text("view_port")),
+        "image_topic": values.text("image_topic"),
+        "image_transport": values.text("image_transport"),
+        "joint_naming": _joint_naming(values),
+    }
+    remappings = [
+        (f"{side}/joint_states", values.for_side("joint_states_topic", side))
+        for side in values.sides()
+        if values.text("joint_states_topic") != "joint_states"
+    ]
+    return [_node(values, "viewer", parameters, remappings=remappings, essential=False)]
+
+
 def rviz(values: Values) -> list[LaunchDescriptionEntity]:
-    """RViz; closing its window ends the launch."""
+    """RViz and what it shows; closing its window ends the launch."""
     if not values.on("rviz"):
         return []
     return [
+        _node(values, "markers", {"side": values.text("side")}),
         Node(
             package="rviz2",
             executable="rviz2",
@@ -177,7 +198,7 @@ def rviz(values: Values) -> list[LaunchDescriptionEntity]:
             arguments=["-d", str(resource_path("config/teleop.rviz"))],
             parameters=[{"use_sim_time": values.simulated_time()}],
             on_exit=Shutdown(reason="RViz was closed"),
-        )
+        ),
     ]
 
 
@@ -187,8 +208,9 @@ def _node(
     parameters: dict[str, Any],
     side: str = "",
     remappings: list[tuple[str, str]] | None = None,
+    essential: bool = True,
 ) -> Node:
-    """One node of ours; where one ends, the launch ends, for half a chain follows nobody."""
+    """One node of ours; where an essential one ends, so does the launch: half a chain is none."""
     return Node(
         package=PACKAGE,
         executable=name,
@@ -201,7 +223,9 @@ def _node(
         remappings=remappings or [],
         output="screen",
         emulate_tty=True,
-        on_exit=Shutdown(reason=f"{side + '/' if side else ''}{name} has ended"),
+        on_exit=Shutdown(reason=f"{side + '/' if side else ''}{name} has ended")
+        if essential
+        else None,
     )
 
 
@@ -210,8 +234,7 @@ def _fixed(
     name: str,
     child: str,
     position_m: tuple[float, float, float],
-    *,
-    camera_turned: bool = False,
+    turn_rpy: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Node:
     """A frame that stands still in the world (x forward, z up).
 
@@ -220,14 +243,12 @@ def _fixed(
         name: What it belongs to.
         child: The frame.
         position_m: Its origin in the world, metres.
-        camera_turned: Whether it is an optical frame that looks back along x, at the operator's
-            mirror image.
+        turn_rpy: Roll, pitch and yaw, radians.
     """
-    turn = (-math.pi / 2, 0.0, math.pi / 2) if camera_turned else (0.0, 0.0, 0.0)
     labels = ("--x", "--y", "--z", "--roll", "--pitch", "--yaw")
     arguments = [
         text
-        for label, number in zip(labels, (*position_m, *turn), strict=True)
+        for label, number in zip(labels, (*position_m, *turn_rpy), strict=True)
         for text in (label, f"{number:.9g}")
     ]
     return Node(
@@ -235,12 +256,19 @@ def _fixed(
         executable="static_transform_publisher",
         name=f"{name}_in_world",
         namespace=_namespace(values),
-        arguments=[*arguments, "--frame-id", "world", "--child-frame-id", child],
+        arguments=[*arguments, "--frame-id", WORLD, "--child-frame-id", child],
     )
 
 
 def _has_state_publisher(values: Values) -> bool:
     return values.on("robot_state_publisher") or values.on("rviz")
+
+
+def _joint_naming(values: Values) -> str:
+    naming = values.text("joint_naming")
+    if naming != "auto":
+        return naming
+    return "chain" if values.text("simulator") != "none" else "driver"
 
 
 def _namespace(values: Values, side: str = "") -> str:

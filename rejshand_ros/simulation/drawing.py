@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import ModelFileError
+from rejshand_ros.errors import MissingDependencyError, ModelFileError
 from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
@@ -16,17 +18,23 @@ from rejshand_ros.synthetic import primitives
 from rejshand_ros.synthetic.mesh import Mesh
 from rejshand_ros.urdf import UrdfShape, read_urdf
 
-_DEFAULT_COLOUR = (0.6, 0.6, 0.62)
+DEFAULT_COLOUR = (0.6, 0.6, 0.62)
 _SEGMENTS = 16
 """Corners of a round shape: enough to look round at this size."""
 
 Faces = NDArray[np.int32]
 
 
-def shape_mesh(shape: UrdfShape) -> tuple[Array, Faces] | None:
-    """Vertices and faces of a primitive; None for mesh files, which URDFs of ours never have."""
-    if shape.kind == "mesh":
-        return None
+def shape_mesh(shape: UrdfShape) -> tuple[Array, Faces]:
+    """Vertices (V, 3), metres, and faces (F, 3) of a shape, in its own frame.
+
+    Raises:
+        ModelFileError: Its mesh file is missing, or is none.
+        MissingDependencyError: The file's format needs a library that is not installed.
+    """
+    if shape.mesh is not None:
+        vertices, faces = _mesh_file(shape.mesh)
+        return vertices * np.asarray(shape.size), faces
     makers: dict[str, Callable[..., tuple[Array, Faces]]] = {
         "box": lambda *size: primitives.box(size),
         "cylinder": partial(primitives.cylinder, segments=_SEGMENTS),
@@ -34,6 +42,24 @@ def shape_mesh(shape: UrdfShape) -> tuple[Array, Faces] | None:
         "sphere": partial(primitives.sphere, segments=_SEGMENTS),
     }
     return makers[shape.kind](*shape.size)
+
+
+def _mesh_file(path: Path) -> tuple[Array, Faces]:
+    """Triangles of an STL, OBJ or similar file."""
+    import trimesh
+
+    try:
+        mesh: Any = trimesh.load(path, force="mesh")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"mesh {path} needs a library that is not installed: {error}"
+        ) from error
+    except Exception as error:  # each format's reader raises what it likes
+        raise ModelFileError(f"mesh {path} cannot be read: {error}") from error
+    vertices, faces = np.array(mesh.vertices, float), np.array(mesh.faces, np.int32)
+    if not len(faces) or not np.isfinite(vertices).all():
+        raise ModelFileError(f"mesh {path} holds no triangles")
+    return vertices, faces
 
 
 def merged(shapes: Sequence[UrdfShape]) -> tuple[Array, Faces, Array] | None:
@@ -44,9 +70,7 @@ def merged(shapes: Sequence[UrdfShape]) -> tuple[Array, Faces, Array] | None:
     count = 0
     for shape in shapes:
         made = shape_mesh(shape)
-        if made is None:
-            continue
-        rgb = np.array((shape.colour or (*_DEFAULT_COLOUR, 1.0))[:3])
+        rgb = np.array((shape.colour or (*DEFAULT_COLOUR, 1.0))[:3])
         vertices.append(shape.link_from_shape.apply(made[0]))
         faces.append(made[1] + count)
         colours.append(np.tile(rgb**2.2, (len(made[0]), 1)))
@@ -85,7 +109,7 @@ class RobotMesh:
                 count += len(made[0])
         if not self._parts:
             raise ModelFileError(
-                f"URDF {robot_hand.urdf_path} has no box, cylinder, capsule or sphere to draw"
+                f"URDF {robot_hand.urdf_path} has no shape to draw"
             )
         self._vertices = np.concatenate(vertices)
         self._faces = np.concatenate(faces).astype(np.int32)

@@ -8,15 +8,10 @@ from numpy.typing import NDArray
 
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import BONES, FINGERS, FINGERTIPS, KEYPOINT_COUNT
+from rejshand_ros.viewing.colours import FINGER_RGB, PALM_RGB
 
-FINGER_COLOURS_BGR = {
-    "thumb": (66, 135, 245),
-    "index": (74, 201, 126),
-    "middle": (235, 176, 66),
-    "ring": (222, 100, 190),
-    "little": (96, 96, 240),
-}
-_PALM_COLOUR_BGR = (225, 225, 225)
+FINGER_COLOURS_BGR = {finger: colour[::-1] for finger, colour in FINGER_RGB.items()}
+_PALM_COLOUR_BGR = PALM_RGB[::-1]
 _SUBPIXEL_BITS = 4
 
 

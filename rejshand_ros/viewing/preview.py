@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rejshand_ros.errors import MediaError, RecordingError
-from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.recording.images import image_topic
 from rejshand_ros.recording.reader import EpisodeReader
-from rejshand_ros.viewing.overlay import draw_label, draw_skeleton
+from rejshand_ros.viewing.colours import phase_rgb
+from rejshand_ros.viewing.live import LiveState
+from rejshand_ros.viewing.overlay import draw_skeleton
+from rejshand_ros.viewing.robot_view import RobotRenderer
 from rejshand_ros.viewing.timeline import HandMoment, Moment, moments
 from rejshand_ros.viewing.video import VideoWriter
+from rejshand_ros.viewing.words import headline
 
 Image = NDArray[np.uint8]
-RobotRenderer = Callable[[tuple[str, ...], Array], Image]
-"""Joint names and positions (radians) -> (H, W, 3) BGR picture of the robot hand."""
+Bgr = tuple[int, int, int]
 
-_PHASE_COLOURS_BGR = {
-    "tracking": (120, 220, 120),
-    "ramping": (80, 210, 240),
-    "holding": (80, 180, 255),
-    "stopped": (80, 80, 255),
-}
+_STRIP_SHARE = 1 / 10
+"""Height of the words below the pictures, of the pictures' own."""
+_STRIP_BGR, _WORDS_BGR, _QUIET_BGR = (31, 29, 27), (240, 240, 240), (160, 155, 150)
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class PreviewConfig:
     """How the preview looks.
 
     Attributes:
-        height: Height of the video, pixels; even.
+        height: Height of the video, words included, pixels; even.
         rate_hz: Most images a second; every n-th camera image is taken to stay below.
     """
 
-    height: int = 480
+    height: int = 534
     rate_hz: float = 15.0
 
 
@@ -66,14 +65,31 @@ def _fit_height(image: Image, height: int) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _robot_panel(hand: HandMoment, render: RobotRenderer | None, height: int) -> Image:
+def _strip(width: int, height: int, words: str, colour: Bgr, aside: str) -> Image:
+    """A line of words: a coloured dot, what it means, and something aside."""
+    strip = np.full((height, width, 3), _STRIP_BGR, np.uint8)
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, height / 82
+    base = round(height * 0.62)
+    cv2.circle(strip, (round(height * 0.5), height // 2), round(height * 0.14), colour, -1,
+               cv2.LINE_AA)  # fmt: skip
+    cv2.putText(strip, words, (height, base), font, size, _WORDS_BGR, 1, cv2.LINE_AA)
+    length = cv2.getTextSize(aside, font, size, 1)[0][0]
+    place = (width - length - round(height * 0.3), base)
+    cv2.putText(strip, aside, place, font, size, _QUIET_BGR, 1, cv2.LINE_AA)
+    return strip
+
+
+def _robot_panel(hand: HandMoment, render: RobotRenderer | None, height: int, strip: int) -> Image:
+    state = LiveState(hand.phase, "") if hand.phase else None
     if render is None or hand.positions is None:
         panel = np.full((height, height, 3), 40, np.uint8)
-        return draw_label(panel, [f"{hand.side}: no joint states yet"])
-    panel = _fit_height(np.array(render(hand.joint_names, hand.positions)), height)
-    latency = "" if hand.latency_s is None else f", {1e3 * hand.latency_s:.0f} ms after the image"
-    colour = _PHASE_COLOURS_BGR.get(hand.phase, (230, 230, 230))
-    return draw_label(panel, [f"{hand.phase or 'waiting'}{latency}"], colour_bgr=colour)
+        words, aside = f"{hand.side}: no joint states yet", ""
+    else:
+        panel = _fit_height(np.array(render(hand.joint_names, hand.positions)), height)
+        words = headline(state) if state else "Waiting"
+        aside = "" if hand.latency_s is None else f"{1e3 * hand.latency_s:.0f} ms after the image"
+    colour = phase_rgb(hand.phase)[::-1]
+    return np.vstack([panel, _strip(panel.shape[1], strip, words, colour, aside)])
 
 
 def compose(moment: Moment, renderers: Mapping[Side, RobotRenderer], height: int) -> Image:
@@ -82,17 +98,24 @@ def compose(moment: Moment, renderers: Mapping[Side, RobotRenderer], height: int
     Args:
         moment: The image and what belongs to it.
         renderers: How to draw each side's robot hand.
-        height: Of the picture, pixels.
+        height: Of the picture, pixels; a tenth of it holds words.
     """
+    strip = 2 * round(height * _STRIP_SHARE / 2)
+    picture = height - strip
     camera = moment.image.copy()
     for hand in moment.hands:
         if hand.keypoints_2d is not None:
             draw_skeleton(camera, hand.keypoints_2d, faded=not hand.seen)
-    camera = _fit_height(camera, height)
-    words = [f"{hand.side} hand {'seen' if hand.seen else 'not seen'}" for hand in moment.hands]
-    draw_label(camera, words or ["no hand yet"])
-    panels = [_robot_panel(hand, renderers.get(hand.side), height) for hand in moment.hands]
-    return np.ascontiguousarray(np.concatenate([camera, *panels], axis=1))
+    camera = _fit_height(camera, picture)
+    seen = any(hand.seen for hand in moment.hands)
+    words = ", ".join(
+        f"{hand.side} hand {'seen' if hand.seen else 'not seen'}" for hand in moment.hands
+    )
+    colour = phase_rgb("tracking" if seen else "")[::-1]
+    size = f"{moment.image.shape[1]} x {moment.image.shape[0]}"
+    line = _strip(camera.shape[1], strip, (words or "no hand yet").capitalize(), colour, size)
+    panels = [_robot_panel(hand, renderers.get(hand.side), picture, strip) for hand in moment.hands]
+    return np.ascontiguousarray(np.hstack([np.vstack([camera, line]), *panels]))
 
 
 def _interest(moment: Moment) -> float:

@@ -1,0 +1,255 @@
+"""Hands in the browser's scene: the operator's skin, the robot hand, and the two compared.
+
+Every figure stands in an operator frame (see `rejshand_ros.hand.keypoints`): fingers up, palm to
+the viewer, so that the same finger is seen at the same place of each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import Array, RigidTransform, quaternion_from_rotation
+from rejshand_ros.hand.frame import mirror_points
+from rejshand_ros.hand.keypoints import BONES, FINGERS, Side, finger_keypoints
+from rejshand_ros.hand.template import load_template
+from rejshand_ros.retargeting.robot_hand import RobotHandConfig
+from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.viewing.colours import FINGER_RGB, PALM_RGB, Rgb
+from rejshand_ros.viewing.overlay import finger_of
+from rejshand_ros.viewing.shapes import link_shapes
+
+SKIN_RGB: Rgb = (222, 178, 150)
+ROBOT_RGB: Rgb = (205, 210, 220)
+ERROR_RGB: Rgb = (255, 82, 82)
+_UNSEEN_OPACITY = 0.25
+_STILL_RAD = 2e-4
+"""A joint that has moved less than this is not worth a message to every browser."""
+
+
+def wxyz(rotation: Array) -> tuple[float, float, float, float]:
+    """A rotation (3, 3) as the browser takes it."""
+    x, y, z, w = quaternion_from_rotation(rotation).tolist()
+    return w, x, y, z
+
+
+def place(scene: Any, path: str, world_from_frame: RigidTransform) -> Any:
+    """An invisible frame of the scene, at a pose."""
+    return scene.add_frame(
+        path,
+        show_axes=False,
+        wxyz=wxyz(world_from_frame.rotation),
+        position=tuple(world_from_frame.translation.tolist()),
+    )
+
+
+class HumanFigure:
+    """The surface of the operator's hand."""
+
+    def __init__(self, scene: Any, path: str, side: Side, world_from_wrist: RigidTransform) -> None:
+        """Show an open hand until one is seen.
+
+        Args:
+            scene: viser's scene.
+            path: Name of the figure in it.
+            side: Whose hand.
+            world_from_wrist: Where its wrist frame stands.
+        """
+        template = load_template()
+        left = side is Side.LEFT
+        vertices = mirror_points(template.vertices) if left else template.vertices
+        faces = template.faces[:, ::-1] if left else template.faces
+        place(scene, path, world_from_wrist)
+        self._skin = scene.add_mesh_simple(
+            f"{path}/skin",
+            vertices=vertices.astype(np.float32),
+            faces=faces.astype(np.uint32),
+            color=SKIN_RGB,
+            opacity=_UNSEEN_OPACITY,
+            cast_shadow=False,
+            receive_shadow=False,
+        )
+
+    def show(self, vertices_in_wrist: Array) -> None:
+        """Show the hand as it is seen.
+
+        Args:
+            vertices_in_wrist: (778, 3) metres, in the wrist frame.
+        """
+        self._skin.vertices = np.asarray(vertices_in_wrist, np.float32)
+        self.seen(True)
+
+    def seen(self, seen: bool) -> None:
+        """Fade the hand while it is not seen."""
+        opacity = None if seen else _UNSEEN_OPACITY
+        if self._skin.opacity != opacity:
+            self._skin.opacity = opacity
+
+
+class RobotFigure:
+    """The robot hand as its URDF describes it, moved by its joints."""
+
+    def __init__(
+        self, scene: Any, path: str, robot: RobotHandConfig, world_from_operator: RigidTransform
+    ) -> None:
+        """Show the hand at rest.
+
+        Args:
+            scene: viser's scene.
+            path: Name of the figure in it.
+            robot: The hand.
+            world_from_operator: Where its operator frame stands while at rest.
+
+        Raises:
+            ModelFileError: The URDF has nothing to show.
+        """
+        self._robot = robot
+        self._model = RobotModel(robot)
+        self._index = {name: i for i, name in enumerate(robot.joint_names)}
+        root_from_operator = self.root_from_operator(robot.rest)
+        place(scene, path, world_from_operator @ root_from_operator.inverse())
+        shapes = link_shapes(robot.urdf_path)
+        names = dict.fromkeys(shape.link for shape in shapes)
+        self._links = {name: scene.add_frame(f"{path}/{name}", show_axes=False) for name in names}
+        for number, shape in enumerate(shapes):
+            scene.add_mesh_simple(
+                f"{path}/{shape.link}/shape_{number}",
+                vertices=shape.vertices.astype(np.float32),
+                faces=shape.faces.astype(np.uint32),
+                color=tuple(round(255 * channel) for channel in shape.colour),
+                cast_shadow=False,
+                receive_shadow=False,
+            )
+        poses = self._model.link_poses(np.asarray(robot.rest, float))
+        operator_from_root = root_from_operator.inverse()
+        self.depth_m = -min(
+            float((operator_from_root @ poses[shape.link]).apply(shape.vertices)[:, 2].min())
+            for shape in shapes
+        )
+        """How far the hand at rest reaches down below its operator frame's origin."""
+        self._shown: Array | None = None
+        self.show(robot.joint_names, robot.rest)
+
+    def root_from_operator(self, positions: Array) -> RigidTransform:
+        """Pose of the operator frame in the root link's frame.
+
+        Args:
+            positions: (n,) radians, in the hand's own order.
+        """
+        link = self._model.link_poses(positions)[self._robot.operator_link]
+        return link @ self._robot.operator_link_from_frame
+
+    def show(self, names: tuple[str, ...], positions: Array) -> Array:
+        """Move the hand.
+
+        Args:
+            names: Joints in any order; those that are missing rest.
+            positions: Radians, one a name.
+
+        Returns:
+            (n,) radians in the hand's own order.
+
+        Raises:
+            InputError: A joint is not one of the hand's, or a position is not finite.
+        """
+        q = np.array(self._robot.rest, float)
+        for name, position in zip(names, positions, strict=True):
+            if name not in self._index:
+                known = ", ".join(self._index)
+                raise InputError(f"joint {name!r} is not one of {self._robot.hand}'s: {known}")
+            q[self._index[name]] = position
+        if self._shown is not None and np.abs(q - self._shown).max() < _STILL_RAD:
+            return self._shown
+        poses = self._model.link_poses(q)
+        for name, frame in self._links.items():
+            frame.position = tuple(poses[name].translation.tolist())
+            frame.wxyz = wxyz(poses[name].rotation)
+        self._shown = q
+        return q
+
+    def finger_lines(self, positions: Array) -> dict[str, Array]:
+        """Finger name -> (k, 3) from its first joint to its tip, metres, in the operator frame.
+
+        Args:
+            positions: (n,) radians, in the hand's own order.
+        """
+        operator_from_root = self.root_from_operator(positions).inverse()
+        tips = self._model.link_positions(positions, self._robot.fingertip_links)
+        lines = {}
+        for finger, link in self._robot.fingertip_links.items():
+            joints = self._model.joint_places(positions, link)
+            lines[finger] = operator_from_root.apply(np.vstack([joints, tips[finger]]))
+        return lines
+
+
+class ComparisonFigure:
+    """The operator's fingers, scaled as retargeting scales them, against the robot's."""
+
+    def __init__(
+        self,
+        scene: Any,
+        path: str,
+        robot: RobotHandConfig,
+        world_from_operator: RigidTransform,
+        scale: float,
+    ) -> None:
+        """Show nothing yet.
+
+        Args:
+            scene: viser's scene.
+            path: Name of the figure in it.
+            robot: The hand.
+            world_from_operator: Where both operator frames stand.
+            scale: Robot metres for a human metre.
+        """
+        self._fingers = tuple(robot.fingertip_links)
+        self._scale = scale
+        place(scene, path, world_from_operator)
+        blank = np.zeros((1, 2, 3), np.float32)
+        styles = {"robot": 0.006, "human": 0.004, "error": 0.004}
+        self._lines = {
+            name: scene.add_line_segments(
+                f"{path}/{name}", points=blank, colors=ROBOT_RGB, thickness=thickness
+            )
+            for name, thickness in styles.items()
+        }
+        self._dots = {
+            finger: scene.add_icosphere(
+                f"{path}/{finger}", radius=0.006, color=FINGER_RGB[finger], subdivisions=2,
+                cast_shadow=False, receive_shadow=False, visible=False,
+            )
+            for finger in self._fingers
+        }  # fmt: skip
+
+    def show(self, keypoints_in_wrist: Array, robot_fingers: dict[str, Array]) -> None:
+        """Draw both, and a line from where each fingertip is asked to be to where it is.
+
+        Args:
+            keypoints_in_wrist: (21, 3) metres, in the wrist frame.
+            robot_fingers: As `RobotFigure.finger_lines` gives them.
+        """
+        human = self._scale * np.asarray(keypoints_in_wrist, float)
+        bones = np.array([[human[parent], human[child]] for parent, child in BONES])
+        colours = [PALM_RGB if p == 0 else FINGER_RGB[finger_of(c)] for p, c in BONES]
+        _set(self._lines["human"], bones, np.array(colours, np.uint8))
+        segments = [np.stack([line[:-1], line[1:]], axis=1) for line in robot_fingers.values()]
+        robot = np.concatenate(segments)
+        _set(self._lines["robot"], robot, np.array([ROBOT_RGB] * len(robot), np.uint8))
+        asked = {f: human[finger_keypoints(f)[3]] for f in self._fingers if f in FINGERS}
+        errors = np.array([[asked[f], robot_fingers[f][-1]] for f in asked])
+        _set(self._lines["error"], errors, np.array([ERROR_RGB] * len(errors), np.uint8))
+        for finger, point in asked.items():
+            self._dots[finger].position = tuple(point.tolist())
+            self._dots[finger].visible = True
+
+
+def _set(lines: Any, points: Array, colours: NDArray[np.uint8]) -> None:
+    """Replace line segments (n, 2, 3) and the colour (n, 3) of each."""
+    if lines.colors.ndim == 1 or len(lines.colors) != len(points):
+        # The page shows the colours of lines as if they were linear.
+        linear = np.rint(255 * (colours / 255.0) ** 2.2).astype(np.uint8)
+        lines.colors = np.repeat(linear[:, None], 2, axis=1)
+    lines.points = points.astype(np.float32)
