@@ -108,9 +108,7 @@ class RobotMesh:
                 self._parts.append((name, count, count + len(made[0])))
                 count += len(made[0])
         if not self._parts:
-            raise ModelFileError(
-                f"URDF {robot_hand.urdf_path} has no shape to draw"
-            )
+            raise ModelFileError(f"URDF {robot_hand.urdf_path} has no shape to draw")
         self._vertices = np.concatenate(vertices)
         self._faces = np.concatenate(faces).astype(np.int32)
         self._colours = np.concatenate(colours)

@@ -21,7 +21,6 @@ RobotRenderer = Callable[[tuple[str, ...], Array], Image]
 """Joint names and positions (radians) -> (H, W, 3) BGR picture of the robot hand."""
 
 
-
 class RobotView:
     """Draws one robot hand, palm towards the viewer, fingers up."""
 
@@ -40,7 +39,9 @@ class RobotView:
         self._size = width, height
         self._mesh = RobotMesh(robot_hand)
         self._index = {name: i for i, name in enumerate(robot_hand.joint_names)}
-        self._camera_from_root, self._camera = viewpoint(robot_hand, self._mesh.model, width, height)
+        self._camera_from_root, self._camera = viewpoint(
+            robot_hand, self._mesh.model, width, height
+        )
         top, bottom = (np.array(colour, float) for colour in BACKGROUND_RGB)
         share = np.linspace(0, 1, height)[:, None, None]
         gradient = (1 - share) * top + share * bottom
