@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rejshand_ros.errors import InputError
+from rejshand_ros.errors import InputError, ModelFileError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.viewing.robot_view import RobotView
+from rejshand_ros.viewing.shapes import link_shapes
 
 
 @pytest.mark.parametrize("hand", ["allegro", "shadow"])
@@ -50,3 +53,18 @@ def test_a_foreign_joint_is_refused() -> None:
     robot = load_robot_hand("allegro", Side.RIGHT)
     with pytest.raises(InputError, match="elbow"):
         RobotView(robot, 64, 64).render(("elbow",), np.zeros(1))
+
+
+def test_a_mesh_file_is_drawn_in_its_scale_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    import trimesh
+
+    trimesh.creation.box((1.0, 2.0, 3.0)).export(tmp_path / "palm.stl")
+    visual = '<visual><geometry><mesh filename="palm.stl" scale="0.1 0.1 0.1"/></geometry></visual>'
+    urdf = tmp_path / "hand.urdf"
+    urdf.write_text(f'<robot name="hand"><link name="palm">{visual}</link></robot>')
+    (shape,) = link_shapes(urdf)
+    assert shape.link == "palm"
+    np.testing.assert_allclose(np.ptp(shape.vertices, axis=0), [0.1, 0.2, 0.3], atol=1e-6)
+    (tmp_path / "palm.stl").write_text("no mesh")
+    with pytest.raises(ModelFileError, match=r"palm\.stl"):
+        link_shapes(urdf)
