@@ -137,6 +137,17 @@ class Values:
         """Whether the nodes follow /clock."""
         return self.on("use_sim_time") or self.on("publish_clock")
 
+    def whole_number(self, name: str) -> int:
+        """An argument's number.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        text = self.text(name)
+        if not text.isdigit():
+            raise ConfigError(f"{name} is {text!r}; a whole number is needed")
+        return int(text)
+
     def sides(self) -> tuple[str, ...]:
         """The hands to drive."""
         return tuple(side.value for side in SIDES[self.text("side")])

@@ -172,7 +172,7 @@ def viewer(values: Values) -> list[LaunchDescriptionEntity]:
         "hand": values.text("hand"),
         "side": values.text("side"),
         "host": values.text("view_host"),
-        "port": int(values.text("view_port")),
+        "port": values.whole_number("view_port"),
         "image_topic": values.text("image_topic"),
         "image_transport": values.text("image_transport"),
         "joint_naming": _joint_naming(values),
