@@ -210,7 +210,8 @@ class ProcessGroup:
                     child.process.kill()
                     child.process.wait()
                     name = child.spec.name
-                    faults.append(ProcessError(f"{name} did not stop within {timeout_s:g} s"))
+                    if child.spec.essential:
+                        faults.append(ProcessError(f"{name} did not stop within {timeout_s:g} s"))
                 os.close(child.lifeline_fd)
                 os.close(child.ready_fd)
         self._children.clear()
