@@ -18,6 +18,8 @@ from rejshand_ros.retargeting.retargeter import Retargeter
 _NANO = 1e-9
 # A hand that is not seen must not keep a measurement going for ever.
 _PATIENCE = 2.0
+# So many hands later a hand is measured without its mesh.
+_LATEST_MESH = 4
 
 
 class HandCalibration:
@@ -38,6 +40,12 @@ class HandCalibration:
         self._person = ""
         self._deadline_ns = 0
         self._outcome: Calibration | str | None = None
+        self._waiting: dict[int, Array] = {}
+
+    @property
+    def running(self) -> bool:
+        """Whether a hand is being measured."""
+        return self._session is not None
 
     def serve(self, request: Any, response: Any, now_ns: int) -> Any:
         """Answer a rejshand_msgs/Calibrate request."""
@@ -73,22 +81,46 @@ class HandCalibration:
         return response
 
     def see(self, keypoints: Array, stamp_ns: int) -> None:
-        """Take a followed hand in.
+        """Take a followed hand in; its mesh comes on another topic, some hands later at most.
 
         Args:
             keypoints: (21, 3) metres.
             stamp_ns: Capture time, nanoseconds.
+
+        Raises:
+            InputError: The keypoints of the oldest hand that waits are no hand.
         """
-        if self._session is not None and self._session.add(keypoints, stamp_ns):
-            self._end()
+        if self.running:
+            self._waiting[stamp_ns] = keypoints
+            if len(self._waiting) > _LATEST_MESH:
+                self._measure(min(self._waiting), None)
+
+    def see_mesh(self, vertices: Array, stamp_ns: int) -> None:
+        """Take in the mesh of a followed hand.
+
+        Args:
+            vertices: (778, 3) metres, in the axes of the keypoints.
+            stamp_ns: Capture time, nanoseconds.
+
+        Raises:
+            InputError: The hand or its mesh is none.
+        """
+        if self.running and stamp_ns in self._waiting:
+            self._measure(stamp_ns, vertices)
 
     def check(self, now_ns: int) -> None:
         """End a measurement that has waited too long."""
         if self._session is not None and now_ns > self._deadline_ns:
             self._end()
 
+    def _measure(self, stamp_ns: int, vertices: Array | None) -> None:
+        keypoints = self._waiting.pop(stamp_ns)
+        if self._session is not None and self._session.add(keypoints, stamp_ns, vertices):
+            self._end()
+
     def _end(self) -> None:
         session, self._session = self._session, None
+        self._waiting.clear()
         assert session is not None
         robot = self._retargeter.robot_hand
         try:

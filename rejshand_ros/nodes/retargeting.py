@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rejshand_msgs.msg import HandPose, JointTarget
+from rejshand_msgs.msg import HandMesh, HandPose, JointTarget
 from rejshand_msgs.srv import Calibrate
 from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
-from rejshand_ros.nodes.conversions import hand_from_message
+from rejshand_ros.nodes.conversions import hand_from_message, vertices_from_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
+from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.tracking.tracked_hand import TrackState
 
@@ -47,13 +48,14 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         """Build the robot model and the solver."""
         self._side = Side(self.config.side)
         self._failures = 0
+        self._meshes: Any = None
         self._worst_s = 0.0
         self._retargeter = self.build_retargeter()
         self._targets = self.advertise(JointTarget, "joint_target", qos.stream())
         self.listen(HandPose, "hand_pose", self._on_hand, qos.newest_only())
         self._calibration = self.build_calibration()
         self.serve(Calibrate, "calibrate", self._on_calibrate)
-        self.every(0.5, lambda: self._calibration.check(self.now_ns()))
+        self.every(0.5, self._check_calibration)
 
     def build_retargeter(self) -> Any:
         """The solver that this node runs."""
@@ -79,10 +81,35 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         return HandCalibration(self._retargeter)
 
     def _on_calibrate(self, request: Any, response: Any) -> Any:
-        return self._calibration.serve(request, response, self.now_ns())
+        response = self._calibration.serve(request, response, self.now_ns())
+        if self._calibration.running and self._meshes is None:
+            # Only for as long: a mesh costs more to take in than the solve.
+            self._meshes = self.create_subscription(
+                HandMesh,
+                "hand_mesh",
+                lambda message: self._guarded(self._on_mesh, message),
+                qos.newest_only(),
+            )
+        return response
+
+    def _check_calibration(self) -> None:
+        self._calibration.check(self.now_ns())
+        if not self._calibration.running:
+            self._ignore_meshes()
+
+    def _ignore_meshes(self) -> None:
+        if self._meshes is not None:
+            self.destroy_subscription(self._meshes)
+            self._meshes = None
+
+    def _on_mesh(self, message: HandMesh) -> None:
+        self._calibration.see_mesh(
+            vertices_from_message(message), nanoseconds(message.header.stamp)
+        )
 
     def cleanup(self) -> None:
         """Let go of the solver."""
+        self._ignore_meshes()
         self._retargeter = None
 
     def diagnostics(self) -> dict[str, str]:
@@ -99,7 +126,6 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
             return
         if hand.side is not self._side:
             raise InputError(f"{hand.side} hand on the topic of the {self._side} one")
-        self._calibration.see(hand.keypoints_3d, hand.stamp_ns)
         result = self._retargeter.retarget(hand.keypoints_3d, hand.side, hand.stamp_ns)
         self._targets.publish(
             target_to_message(result, hand.stamp_ns, self.config.hand, self._side)
@@ -107,6 +133,7 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         self._failures += result.outcome in FAILURES
         self._worst_s = max(self._worst_s, result.solve_time_s)
         self.monitor.handle(self.now_ns() - hand.stamp_ns)
+        self._calibration.see(hand.keypoints_3d, hand.stamp_ns)
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ class CalibrationSession:
     """Watches an open hand and ends in a `Calibration`.
 
     Bones are measured in every frame and their medians taken, so that a few bad frames weigh
-    nothing; where the hand's mesh is given, a finger ends at its skin.
+    nothing. A finger ends at its skin as soon as some frames bring the hand's mesh.
     """
 
     def __init__(self, model: RobotModel, duration_s: float = DURATION_S) -> None:
@@ -49,6 +49,7 @@ class CalibrationSession:
         self._last_ns = 0
         self._seen = 0
         self._lengths: list[Array] = []
+        self._flesh: list[Array] = []
         self._bases: list[Array] = []
 
     @property
@@ -70,9 +71,11 @@ class CalibrationSession:
             Whether the time is over.
 
         Raises:
-            InputError: The keypoints are no hand.
+            InputError: The keypoints are no hand, or the vertices no mesh.
         """
         points = np.asarray(keypoints, float)
+        if vertices is not None and not np.isfinite(vertices).all():
+            raise InputError("vertices are not finite")
         frame = wrist_frame(points, self._side)
         if not np.isfinite(points).all():
             raise InputError("keypoints are not finite")
@@ -86,9 +89,10 @@ class CalibrationSession:
         bones = np.linalg.norm(np.diff(chains, axis=1), axis=2)
         reach = np.linalg.norm(chains[:, -1] - chains[:, 0], axis=1)
         if (reach >= _STRAIGHT * bones.sum(1)).all():
-            flesh = [0.0 if skin is None else _flesh(chain, skin) for chain in chains]
-            self._lengths.append(bones.sum(1) + flesh)
+            self._lengths.append(bones.sum(1))
             self._bases.append(chains[:, 0])
+            if skin is not None:
+                self._flesh.append(np.array([_flesh(chain, skin) for chain in chains]))
         return self.progress >= 1.0
 
     def finish(self, person: str) -> Calibration:
@@ -106,6 +110,8 @@ class CalibrationSession:
         lengths, bases = np.array(self._lengths), np.array(self._bases)
         length, base = np.median(lengths, axis=0), np.median(bases, axis=0)
         spread = np.median(np.abs(lengths - length), axis=0).mean()
+        if self._flesh:
+            length = length + np.median(self._flesh, axis=0)
         quality = len(lengths) / self._seen * float(np.exp(-spread / _STEADY_M))
         fingers = {}
         for k, finger in enumerate(self._fingers):
