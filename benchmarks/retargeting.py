@@ -23,10 +23,10 @@ from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side, finger_keypoints
 from rejshand_ros.retargeting.calibration_session import CalibrationSession
 from rejshand_ros.retargeting.objectives import VectorObjective
-from rejshand_ros.retargeting.problem import SolverConfig
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.retargeting.solver_config import SolverConfig
 
 HANDS = ("allegro", "shadow")
 OBJECTIVES = ("vector", "pinch")

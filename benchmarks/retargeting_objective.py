@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from rejshand_ros.geometry import Array
 from rejshand_ros.retargeting.hand_parts import ObjectiveConfig
 from rejshand_ros.retargeting.objectives import VectorObjective
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.retargeting.targets import HumanVectors
 
 NEAR_M, FAR_M, FINGERS_NEAR_M = 0.03, 0.05, 0.03
 TOUCH_M, APART_M = 1e-4, 3e-2
@@ -21,31 +24,20 @@ class PeerPinchObjective(VectorObjective):
         """Lay out the terms: all pairs of fingertips, the thumb's first, then wrist to tips."""
         super().__init__(model, config)
         fingers = len(model.config.fingers)
-        self._pairs = fingers * (fingers - 1) // 2
+        self._snapped = np.zeros(fingers * (fingers - 1) // 2, np.bool_)
         self._thumb_pairs = fingers - 1
-        self._snapped = np.zeros(self._pairs, bool)
-        self._ends = [(i, j) for i in range(fingers - 2) for j in range(i + 1, fingers - 1)]
 
     def update(self, keypoints: Array, period_s: float) -> None:
         """Snap or let go by the human keypoints alone, then fill targets and weights in."""
         super().update(keypoints, period_s)
-        vectors = (keypoints[self._to] - keypoints[self._from])[: self._pairs]
-        distances = np.sqrt((vectors * vectors).sum(1))
-        thumb = self._thumb_pairs
-        self._snapped[:thumb] |= distances[:thumb] < NEAR_M
-        self._snapped[:thumb] &= distances[:thumb] <= FAR_M
-        for k, (i, j) in enumerate(self._ends, start=thumb):
-            both = self._snapped[i] and self._snapped[j]
-            self._snapped[k] = both and distances[k] <= FINGERS_NEAR_M
-        lengths = np.where(np.arange(self._pairs) < thumb, TOUCH_M, APART_M)
-        heavy = np.where(np.arange(self._pairs) < thumb, THUMB_WEIGHT, FINGER_WEIGHT)
-        snapped = vectors * (lengths / (distances + 1e-6))[:, None] @ self._turn
-        pairs = slice(0, self._pairs)
-        self.terms.target[pairs] = np.where(
-            self._snapped[:, None], snapped, self.terms.target[pairs]
-        )
-        self.terms.weight[pairs] = np.where(
-            self._snapped, heavy * self._base_weight[pairs], self._base_weight[pairs]
+        _snap(
+            keypoints,
+            self.vectors,
+            self._base_weight,
+            self._thumb_pairs,
+            self._snapped,
+            self.terms.target,
+            self.terms.weight,
         )
 
     def reset(self) -> None:
@@ -61,3 +53,38 @@ def value(model: RobotModel, objective: VectorObjective, positions: Array) -> fl
     huber = terms.huber
     rho = np.where(errors < huber, 0.5 * errors**2 / huber, errors - 0.5 * huber)
     return float(terms.weight @ rho)
+
+
+@njit(cache=True)
+def _snap(
+    keypoints: Array,
+    vectors: HumanVectors,
+    base_weight: Array,
+    thumb_pairs: int,
+    snapped: NDArray[np.bool_],
+    target: Array,
+    weight: Array,
+) -> None:
+    """Change targets and weights of the pairs that have snapped; `snapped` is kept up to date."""
+    distances = np.empty(snapped.shape[0])
+    for k in range(snapped.shape[0]):
+        between = keypoints[vectors.end[k]] - keypoints[vectors.start[k]]
+        distances[k] = np.sqrt((between * between).sum())
+    k = thumb_pairs
+    for i in range(thumb_pairs):
+        snapped[i] = (snapped[i] or distances[i] < NEAR_M) and distances[i] <= FAR_M
+    for i in range(thumb_pairs - 1):
+        for j in range(i + 1, thumb_pairs):
+            snapped[k] = snapped[i] and snapped[j] and distances[k] <= FINGERS_NEAR_M
+            k += 1
+    for k in range(snapped.shape[0]):
+        weight[k] = base_weight[k]
+        if snapped[k]:
+            length, factor = (
+                (TOUCH_M, THUMB_WEIGHT) if k < thumb_pairs else (APART_M, FINGER_WEIGHT)
+            )
+            weight[k] *= factor
+            between = keypoints[vectors.end[k]] - keypoints[vectors.start[k]]
+            between *= length / (distances[k] + 1e-6)
+            for i in range(3):
+                target[k, i] = (vectors.root_from_operator[i] * between).sum()

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rejshand_ros.errors import ConfigError, ModelFileError
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.kinematics import forward
-from rejshand_ros.retargeting.problem import SolverConfig
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, read_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.retargeting.solver_config import SolverConfig
 from rejshand_ros.retargeting.terms import new_scratch
 from rejshand_ros.urdf import read_urdf
 

@@ -12,10 +12,10 @@ from rejshand_ros.hand.keypoints import FINGERS, KNUCKLES, Side, finger_keypoint
 from rejshand_ros.hand.kinematics import HandParameters, pose_hand
 from rejshand_ros.hand.sampling import sample_poses
 from rejshand_ros.hand.template import load_template
-from rejshand_ros.retargeting.problem import SolverConfig
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.retargeting.solver_config import SolverConfig
 from shared_data import SHARED_DATA
 
 PERIOD_NS = 33_333_333
@@ -179,8 +179,7 @@ def test_fingers_never_pierce_on_the_recorded_sequence(hand: str, objective: str
     pierced = []
     for index, keypoints in enumerate(sequence):
         result = solver.retarget(keypoints, Side.RIGHT, (index + 1) * PERIOD_NS)
-        errors = np.empty(len(solver.problem.fingers))
-        overlap, _ = solver.problem._overlap(solver.model.variables(result.positions), errors)
+        overlap = solver.problem.overlap(solver.model.variables(result.positions))
         if overlap > 1e-3:
             pierced.append((index, overlap))
     assert not pierced
@@ -195,7 +194,7 @@ def test_an_open_hand_opens_and_a_fist_closes_the_robot() -> None:
             curled[index] = curled[base] + [0.03, 0, -0.01]
     config = RetargeterConfig(limit_rates=False, settling_s=0.0, solver=PATIENT)
     solver = retargeter("allegro", Side.RIGHT, config)
-    heights = []
+    heights: list[float] = []
     for keypoints in (template, curled):
         result = solver.retarget(keypoints, Side.RIGHT, PERIOD_NS * (1 + len(heights)))
         frame = solver.objective.root_from_operator  # type: ignore[attr-defined]

@@ -16,10 +16,10 @@ from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.provenance import file_hashes, hand_files, software_versions
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
 from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
-from rejshand_ros.retargeting.problem import SolverConfig
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.retargeting.solver_config import SolverConfig
 
 _HAND = "rejshand_msgs/msg/HandPose"
 _DESCRIPTION = "std_msgs/msg/String"

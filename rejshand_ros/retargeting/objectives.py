@@ -12,12 +12,13 @@ import numpy as np
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import Array
-from rejshand_ros.hand.keypoints import FINGERS, WRIST, finger_keypoints
+from rejshand_ros.hand.keypoints import FINGERS, KEYPOINT_COUNT, WRIST, finger_keypoints
 from rejshand_ros.retargeting.calibration import Calibration
 from rejshand_ros.retargeting.hand_parts import ObjectiveConfig, PinchConfig, Term
 from rejshand_ros.retargeting.pinch import PinchState
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.retargeting.targets import HumanVectors, fill_targets
 from rejshand_ros.retargeting.terms import Terms
 
 Points = list[tuple[str, Array]]
@@ -78,13 +79,15 @@ class VectorObjective(Objective):
             for term in config.terms
         ]
         count = len(indices)
-        self._from = np.array([term.from_keypoint for term in config.terms])
-        self._to = np.array([term.to_keypoint for term in config.terms])
-        self._factor = np.array(
-            [(term.scale or config.scale) / config.scale for term in config.terms]
+        self.vectors = HumanVectors(
+            start=np.array([term.from_keypoint for term in config.terms], np.int64),
+            end=np.array([term.to_keypoint for term in config.terms], np.int64),
+            factor=np.array([(term.scale or config.scale) / config.scale for term in config.terms]),
+            scale=np.empty(KEYPOINT_COUNT),
+            offset=np.empty((KEYPOINT_COUNT, 3)),
+            root_from_operator=frame.rotation.copy(),
         )
         self._base_weight = np.array([term.weight for term in config.terms]) / count
-        self._turn = frame.rotation.T.copy()
         pads = self._pads(robot)
         self.terms = Terms(
             start=np.array([i for i, _ in indices], np.int64),
@@ -102,26 +105,24 @@ class VectorObjective(Objective):
 
     def update(self, keypoints: Array, period_s: float) -> None:
         """Fill the targets in."""
-        mapped = keypoints * self._scale + self._offset
-        vectors = (mapped[self._to] - mapped[self._from]) * self._factor[:, None]
-        np.matmul(vectors, self._turn, out=self.terms.target)
+        fill_targets(keypoints, self.vectors, self.terms.target)
 
     def reset(self) -> None:
         """Nothing is remembered."""
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """Map human keypoints by a person's measures, or by the configured scale."""
-        self._scale = np.full((21, 1), self._config.scale)
-        self._offset = np.zeros((21, 3))
+        scale, offset = self.vectors.scale, self.vectors.offset
+        scale[:], offset[:] = self._config.scale, 0.0
         if calibration is None:
             return
-        self._scale[WRIST] = 1.0
+        scale[WRIST] = 1.0
         for finger in FINGERS:
             keypoints = list(finger_keypoints(finger))
             if finger in calibration.fingers:
                 fit = calibration.fingers[finger]
-                self._scale[keypoints] = fit.scale
-                self._offset[keypoints] = fit.offset
+                scale[keypoints] = fit.scale
+                offset[keypoints] = fit.offset
 
     def tip_terms(self) -> dict[str, int]:
         """Finger -> index of the term that places its tip against the wrist."""
@@ -175,7 +176,7 @@ class PinchObjective(VectorObjective):
         self.state = PinchState(len(self._pinchers), config.pinch)
         pairs = {
             frozenset((int(a), int(b))): k
-            for k, (a, b) in enumerate(zip(self._from, self._to, strict=True))
+            for k, (a, b) in enumerate(zip(self.vectors.start, self.vectors.end, strict=True))
         }
         self._pair_terms = [pairs.get(frozenset((int(tip), self._thumb)), -1) for tip in self._tips]
         tips = self.tip_terms()

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numpy.typing import NDArray
 
-from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import Array
-from rejshand_ros.retargeting.capsules import segment_distance
-from rejshand_ros.retargeting.kinematics import Indices, Tree, forward
+from rejshand_ros.retargeting.inspection import inspect, new_findings, solve_and_inspect
 from rejshand_ros.retargeting.objectives import Objective
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.robot_model import RobotModel
 from rejshand_ros.retargeting.solver import CAPPED, STUCK, solve
+from rejshand_ros.retargeting.solver_config import SolverConfig
 from rejshand_ros.retargeting.terms import (
     Capsules,
+    Function,
     Priors,
-    Scratch,
     Terms,
     evaluate,
     new_scratch,
@@ -41,45 +40,10 @@ _NO_TERMS = Terms(
     pad_huber=np.zeros(0),
 )
 _RETREAT_HALVINGS = 6
+_FIRST_DAMPING = 1e-6
 
 
-@dataclass(frozen=True)
-class SolverConfig:
-    """How a solve runs and when it ends.
-
-    Attributes:
-        most_iterations: Cap on iterations.
-        most_time_s: Cap on time, looked at every few iterations.
-        gradient_tolerance: Largest entry of the projected gradient at a solution.
-        value_tolerance: A step that lowers the value by less ends the solve.
-        step_weight: Of the squared change of every joint since the last frame.
-        rest_weight: Of the squared distance of every variable from the rest pose.
-        collision_weight: Of the squared intrusion of capsules into one another's margin.
-        most_overlap_m: Capsules that overlap deeper at the solution make it infeasible.
-    """
-
-    most_iterations: int = 50
-    most_time_s: float = 0.01
-    gradient_tolerance: float = 1e-6
-    value_tolerance: float = 1e-8
-    step_weight: float = 4e-3
-    rest_weight: float = 0.0
-    collision_weight: float = 2e4
-    most_overlap_m: float = 1e-3
-
-    def __post_init__(self) -> None:
-        if self.most_iterations < 1:
-            raise ConfigError(f"most_iterations {self.most_iterations}; at least 1 is needed")
-        for name in ("most_time_s", "collision_weight", "gradient_tolerance", "value_tolerance"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} {getattr(self, name)} must be finite and above zero")
-        for name in ("step_weight", "rest_weight", "most_overlap_m"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} {getattr(self, name)} must be finite and not negative")
-
-
-@dataclass(frozen=True)
-class SolveReport:
+class SolveReport(NamedTuple):
     """How a solve ended.
 
     Attributes:
@@ -89,6 +53,7 @@ class SolveReport:
         iterations: Spent.
         value: Of the function.
         tip_errors: (f,) distance of each fingertip from where it was asked, metres.
+        active: (v,) which variables rest on a bound.
     """
 
     variables: Array
@@ -97,6 +62,7 @@ class SolveReport:
     iterations: int
     value: float
     tip_errors: Array
+    active: NDArray[np.bool_]
 
 
 class SolverProblem:
@@ -114,9 +80,8 @@ class SolverProblem:
             collision: Whether the hand's capsules are kept apart.
         """
         self._config = config
-        self._objective = objective
-        self.fingers = tuple(objective.tip_terms())
-        self._tip_terms = np.array([*objective.tip_terms().values()], np.int64)
+        tips = objective.tip_terms()
+        self.fingers = tuple(tips)
         guarded = model.config.collision if collision else None
         points = list(objective.points)
         starts, ends, radii, reaches = [], [], [], []
@@ -138,8 +103,8 @@ class SolverProblem:
             reach=np.array(reaches, float),
             pair=np.array(guarded.pairs if guarded else [], np.int64).reshape(-1, 2),
             # The quadratic gives way a little under load: set in early to keep the whole margin.
-            margin=np.array([guarded.margin_m + _SET_IN_EARLY_M if guarded else 0.0]),
-            weight=np.array([config.collision_weight]),
+            margin=guarded.margin_m + _SET_IN_EARLY_M if guarded else 0.0,
+            weight=float(config.collision_weight),
         )
         self.priors = Priors(
             last=model.variables(model.config.rest),
@@ -153,29 +118,24 @@ class SolverProblem:
             rest=self.priors.rest,
             rest_weight=np.zeros(len(model.variable_names)),
         )
-        self._no_errors = np.zeros(len(self._tip_terms))
-        self._scratch = new_scratch(self.tree)
-
-    @property
-    def terms(self) -> Terms:
-        """The objective's arrays."""
-        return self._objective.terms
+        self._function = Function(self.tree, objective.terms, self.capsules, self.priors)
+        self._wishes = self._function._replace(terms=_NO_TERMS, priors=self._wish)
+        self._findings = new_findings(
+            np.array([*tips.values()], np.int64), len(model.variable_names)
+        )
 
     def evaluate(self, variables: Array) -> tuple[float, Array, Array]:
         """Value, gradient (v,) and Hessian (v, v) at variables (v,)."""
         size = len(variables)
         gradient, hessian = np.empty(size), np.empty((size, size))
-        value = evaluate(
-            self.tree,
-            self.terms,
-            self.capsules,
-            self.priors,
-            self._scratch,
-            np.asarray(variables, float),
-            gradient,
-            hessian,
-        )
+        x = np.asarray(variables, float)
+        value = evaluate(self._function, new_scratch(self.tree), x, gradient, hessian)
         return value, gradient, hessian
+
+    def overlap(self, variables: Array) -> float:
+        """How deep the two capsules that overlap most do, metres; negative: all are apart."""
+        x = np.asarray(variables, float)
+        return float(inspect(self._function, x, x, x, self._findings)[0])
 
     def solve(self, start: Array, last: Array, lower: Array, upper: Array) -> SolveReport:
         """Minimise within bounds.
@@ -190,17 +150,11 @@ class SolverProblem:
         deadline = time.perf_counter() + config.most_time_s
         self.priors.last[:] = last
         x = start.copy()
-        damping = np.array([1e-6])
-        spent = 0
-        outcome = SolveOutcome.ITERATION_CAP
-        state, value = CAPPED, np.nan
-        while spent < config.most_iterations:
-            state, iterations, value = solve(
-                self.tree,
-                self._objective.terms,
-                self.capsules,
-                self.priors,
-                self._scratch,
+        damping, spent = _FIRST_DAMPING, 0
+        outcome, reason = SolveOutcome.CONVERGED, ""
+        while True:
+            state, iterations, value, damping, overlap, pair = solve_and_inspect(
+                self._function,
                 lower,
                 upper,
                 x,
@@ -208,21 +162,23 @@ class SolverProblem:
                 min(_CHUNK, config.most_iterations - spent),
                 config.gradient_tolerance,
                 config.value_tolerance,
+                self._findings,
             )
             spent += iterations
             if state != CAPPED:
-                outcome = SolveOutcome.CONVERGED
+                break
+            if spent >= config.most_iterations:
+                outcome = SolveOutcome.ITERATION_CAP
                 break
             if time.perf_counter() > deadline:
                 outcome = SolveOutcome.TIME_CAP
                 break
-        reason = ""
-        if state == STUCK:
+        if value - value != 0.0:
+            outcome, reason = SolveOutcome.INFEASIBLE, "the objective is not finite"
+        elif state == STUCK:
             outcome = SolveOutcome.ITERATION_CAP
             reason = "no step lowers the objective further"
-        if not np.isfinite(value):
-            outcome, reason = SolveOutcome.INFEASIBLE, "the objective is not finite"
-        return self._inspected(SolveReport(x, outcome, reason, spent, value, self._no_errors))
+        return self._report(x, outcome, reason, spent, value, overlap, pair)
 
     def approach(
         self, last: Array, wanted: Array, lower: Array, upper: Array, report: SolveReport
@@ -237,31 +193,34 @@ class SolverProblem:
             report: Of the solve that the wanted variables lead to; its account is kept.
         """
         x = np.clip(wanted, lower, upper)
-        iterations = 0
+        iterations = report.iterations
         if len(self.capsules.pair):
             self._wish.last[:] = wanted
-            _, iterations, _ = solve(
-                self.tree,
-                _NO_TERMS,
-                self.capsules,
-                self._wish,
-                self._scratch,
+            _, spent, _, _ = solve(
+                self._wishes,
+                new_scratch(self.tree),
                 lower,
                 upper,
                 x,
-                np.array([1e-6]),
+                _FIRST_DAMPING,
                 _APPROACH_ITERATIONS,
                 self._config.gradient_tolerance,
                 self._config.value_tolerance,
             )
-        report = replace(report, variables=x, iterations=report.iterations + iterations)
-        found = self._inspected(report)
-        if found.outcome is not SolveOutcome.INFEASIBLE or not np.isfinite(report.value):
+            iterations += spent
+        overlap, pair = inspect(self._function, lower, upper, x, self._findings)
+        outcome, reason, value = report.outcome, report.reason, report.value
+        if outcome is SolveOutcome.INFEASIBLE and np.isfinite(value):
+            # The way there may be free, even if the goal itself is not.
+            outcome, reason = SolveOutcome.CONVERGED, ""
+        found = self._report(x, outcome, reason, iterations, value, overlap, pair)
+        if found.outcome is not SolveOutcome.INFEASIBLE or not np.isfinite(value):
             return found
         share = self._retreat(last, x)
-        found = replace(self._inspected(report), outcome=SolveOutcome.INFEASIBLE)
-        reason = f"{found.reason or 'capsules would overlap'}: moved {100 * share:.0f} % of the way"
-        return replace(found, reason=reason)
+        reason = f"{found.reason}: moved {100 * share:.0f} % of the way"
+        overlap, pair = inspect(self._function, lower, upper, x, self._findings)
+        found = self._report(x, found.outcome, reason, iterations, value, overlap, pair)
+        return found._replace(reason=reason)
 
     def _retreat(self, last: Array, x: Array) -> float:
         """Move x back towards the last variables, as far as keeps the capsules apart.
@@ -275,75 +234,28 @@ class SolverProblem:
         """
         goal = x.copy()
         kept, span = 0.0, 1.0
-        errors = np.empty(len(self._tip_terms))
         for _ in range(_RETREAT_HALVINGS):
             span /= 2
             x[:] = last + (kept + span) * (goal - last)
-            if self._overlap(x, errors)[0] <= self._config.most_overlap_m:
+            if self.overlap(x) <= self._config.most_overlap_m:
                 kept += span
         x[:] = last + kept * (goal - last)
         return kept
 
-    def _overlap(self, x: Array, errors: Array) -> tuple[float, int]:
-        """Fill the fingertips' errors; the deepest overlap of capsules, metres, and its pair."""
-        found: tuple[float, int] = _inspect(
-            self.tree,
-            self._objective.terms,
-            self.capsules,
-            self._scratch,
-            x,
-            self._tip_terms,
-            errors,
-        )
-        return found
-
-    def _inspected(self, report: SolveReport) -> SolveReport:
-        """The report with fingertip errors, infeasible where capsules overlap."""
-        errors = np.empty(len(self._tip_terms))
-        overlap, pair = self._overlap(report.variables, errors)
-        outcome, reason = report.outcome, report.reason
+    def _report(
+        self,
+        x: Array,
+        outcome: SolveOutcome,
+        reason: str,
+        iterations: int,
+        value: float,
+        overlap: float,
+        pair: int,
+    ) -> SolveReport:
+        """The account of a solve just inspected: infeasible where capsules overlap."""
         if overlap > self._config.most_overlap_m:
             first, second = (self._capsule_names[i] for i in self.capsules.pair[pair])
             outcome = SolveOutcome.INFEASIBLE
             reason = f"{first} and {second} overlap by {1e3 * overlap:.1f} mm within the limits"
-        elif outcome is SolveOutcome.INFEASIBLE and np.isfinite(report.value):
-            # The way there is free, even if the goal itself is not.
-            outcome, reason = SolveOutcome.CONVERGED, ""
-        return SolveReport(
-            report.variables, outcome, reason, report.iterations, report.value, errors
-        )
-
-
-@njit(cache=True)
-def _inspect(
-    tree: Tree,
-    terms: Terms,
-    capsules: Capsules,
-    scratch: Scratch,
-    x: Array,
-    tip_terms: Indices,
-    errors: Array,
-) -> tuple[float, int]:
-    """Fill the fingertips' errors; the deepest overlap of capsules in metres, and its pair."""
-    forward(tree, x, scratch.rotations, scratch.origins, scratch.axes, scratch.points)
-    points = scratch.points
-    for f in range(tip_terms.shape[0]):
-        k = tip_terms[f]
-        square = 0.0
-        for i in range(3):
-            error = points[terms.end[k], i] - points[terms.start[k], i] - terms.target[k, i]
-            square += error * error
-        errors[f] = np.sqrt(square)
-    deepest, where = -np.inf, -1
-    for k in range(capsules.pair.shape[0]):
-        a, b = capsules.pair[k, 0], capsules.pair[k, 1]
-        distance, _, _ = segment_distance(
-            points[capsules.start[a]],
-            points[capsules.end[a]],
-            points[capsules.start[b]],
-            points[capsules.end[b]],
-        )
-        overlap = capsules.radius[a] + capsules.radius[b] - distance
-        if overlap > deepest:
-            deepest, where = overlap, k
-    return deepest, where
+        errors, active = self._findings.tip_errors.copy(), self._findings.active.copy()
+        return SolveReport(x, outcome, reason, iterations, value, errors, active)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array
-from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, MIDDLE_MCP, WRIST, Side
+from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
 from rejshand_ros.retargeting.calibration import Calibration
 from rejshand_ros.retargeting.limits import step_bounds
 from rejshand_ros.retargeting.objectives import Objective, build_objective
 from rejshand_ros.retargeting.operator_frame import OperatorFrame
-from rejshand_ros.retargeting.problem import SolverConfig, SolveReport, SolverProblem
+from rejshand_ros.retargeting.problem import SolveReport, SolverProblem
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
 from rejshand_ros.retargeting.smoothing import follow
+from rejshand_ros.retargeting.solver_config import SolverConfig
+from rejshand_ros.retargeting.targets import palm_length
 
 FRAMES = ("fit", "given")
 _NANO = 1e-9
@@ -168,29 +171,10 @@ class Retargeter:
         self.objective.update(points, period_s)
         model = self.model
         report = self.problem.solve(self._goal, self._goal, model.lower, model.upper)
-        low, high = model.lower, model.upper
-        if self._stamp_ns is not None and np.isfinite(report.variables).all():
-            self._goal = report.variables
-            if self.config.limit_rates:
-                low, high = self._low, self._high
-                step_bounds(
-                    self._last,
-                    self._rate,
-                    period_s,
-                    model.lower,
-                    model.upper,
-                    self._velocity,
-                    self._acceleration,
-                    low,
-                    high,
-                )
-            if self.config.limit_rates or self._settling_s > 0:
-                wanted = follow(self._last, self._rate, self._goal, period_s, self._settling_s)
-                report = self.problem.approach(self._last, wanted, low, high, report)
-        else:
-            self._goal = report.variables
-        active = (report.variables <= low) | (report.variables >= high)
-        return self._advance(report, active, period_s, stamp_ns, begin)
+        self._goal = report.variables
+        if self._stamp_ns is not None and (self.config.limit_rates or self._settling_s > 0):
+            report = self._step(report, period_s)
+        return self._advance(report, period_s, stamp_ns, begin)
 
     def robot_fingertips(self, positions: ArrayLike) -> dict[str, Array]:
         """Origins (3,) of the fingertip links in the root link's frame, metres.
@@ -209,13 +193,12 @@ class Retargeter:
         self, keypoints_3d: ArrayLike, side: Side | str, stamp_ns: int
     ) -> tuple[Array, float]:
         try:
-            points = np.asarray(keypoints_3d, float)
+            # A copy, for the compiled code knows only one layout.
+            points = np.array(keypoints_3d, float, order="C")
         except (TypeError, ValueError):
             raise InputError("keypoints are not numbers") from None
         if points.shape != (KEYPOINT_COUNT, 3):
             raise InputError(f"keypoints have shape {points.shape}; valid: ({KEYPOINT_COUNT}, 3)")
-        if not np.isfinite(points).all():
-            raise InputError("keypoints are not finite")
         if side != self.robot_hand.side:
             raise InputError(f"{side} hand given to a {self.robot_hand.side} robot hand")
         if self._stamp_ns is None:
@@ -224,8 +207,9 @@ class Retargeter:
             period_s = (stamp_ns - self._stamp_ns) * _NANO
             if period_s <= 0.0:
                 raise InputError(f"stamp is {-period_s:.3f} s behind the last one; time must grow")
-        palm = points[MIDDLE_MCP] - points[WRIST]
-        length = float(np.sqrt(palm @ palm))
+        length = palm_length(points)
+        if length != length:
+            raise InputError("keypoints are not finite")
         if not self.config.shortest_palm_m <= length <= self.config.longest_palm_m:
             raise InputError(
                 f"wrist to middle knuckle measures {length:.3f} m; valid: "
@@ -240,21 +224,35 @@ class Retargeter:
             points = self._frame.update(points)
         return points, period_s
 
+    def _step(self, report: SolveReport, period_s: float) -> SolveReport:
+        """One step towards a solution: as smooth as configured, within the limits on rates."""
+        model = self.model
+        low, high = model.lower, model.upper
+        if self.config.limit_rates:
+            low, high = self._low, self._high
+            step_bounds(
+                self._last,
+                self._rate,
+                period_s,
+                model.lower,
+                model.upper,
+                self._velocity,
+                self._acceleration,
+                low,
+                high,
+            )
+        wanted = follow(self._last, self._rate, report.variables, period_s, self._settling_s)
+        return self.problem.approach(self._last, wanted, low, high, report)
+
     def _advance(
-        self,
-        report: SolveReport,
-        active: NDArray[np.bool_],
-        period_s: float,
-        stamp_ns: int,
-        begin: float,
+        self, report: SolveReport, period_s: float, stamp_ns: int, begin: float
     ) -> RetargetResult:
-        if np.isfinite(report.variables).all():
-            if self._stamp_ns is not None:
-                self._rate = (report.variables - self._last) / period_s
-            self._last = report.variables
-            self._positions = self.model.positions(report.variables)
-            self._stamp_ns = stamp_ns
-            self._errors = dict(zip(self.problem.fingers, report.tip_errors.tolist(), strict=True))
+        if self._stamp_ns is not None:
+            self._rate = (report.variables - self._last) / period_s
+        self._last = report.variables
+        self._positions = self.model.positions(report.variables)
+        self._stamp_ns = stamp_ns
+        self._errors = dict(zip(self.problem.fingers, report.tip_errors.tolist(), strict=True))
         return RetargetResult(
             joint_names=self.robot_hand.joint_names,
             positions=self._positions.copy(),
@@ -263,7 +261,7 @@ class Retargeter:
             iterations=report.iterations,
             solve_time_s=time.perf_counter() - begin,
             fingertip_error_m=self._errors,
-            active_limits=tuple(self.model.variable_names[i] for i in np.flatnonzero(active)),
+            active_limits=tuple(compress(self.model.variable_names, report.active.tolist())),
         )
 
     def _rejected(self, reason: str, begin: float) -> RetargetResult:

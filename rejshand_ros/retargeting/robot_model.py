@@ -62,6 +62,9 @@ class RobotModel:
             ]
         )
         self._moving = self.variable >= 0
+        self._spread = np.zeros((len(names), len(self.variable_names)))
+        moving = np.flatnonzero(self._moving)
+        self._spread[moving, self.variable[moving]] = self.ratio[moving]
         inset = robot.limit_inset_rad
         self.lower, self.upper = self.variable_bounds(robot.lower + inset, robot.upper - inset)
         if not (self.lower < self.upper).all():
@@ -70,8 +73,7 @@ class RobotModel:
 
     def positions(self, variables: Array) -> Array:
         """Joint positions (n,) that belong to variables (v,)."""
-        followed = np.where(self._moving, variables[self.variable], 0.0)
-        return np.asarray(self.ratio * followed + self.offset)
+        return np.asarray(self._spread @ variables + self.offset)
 
     def variables(self, positions: Array) -> Array:
         """Variables (v,) of joint positions (n,); what couplings and fixings say is dropped."""
@@ -188,7 +190,7 @@ class RobotModel:
         placed = [self._on_joint(link, local) for link, local in points]
         return Tree(
             parent=np.array([model.parents[j] - 1 for j in range(1, model.njoints)]),
-            rotation=np.stack([model.jointPlacements[j].rotation for j in range(1, model.njoints)]),
+            rotation=np.array([model.jointPlacements[j].rotation for j in range(1, model.njoints)]),
             translation=np.stack(
                 [model.jointPlacements[j].translation for j in range(1, model.njoints)]
             ),

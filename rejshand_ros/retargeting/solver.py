@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from rejshand_ros.geometry import Array
-from rejshand_ros.retargeting.kinematics import Indices, Tree
-from rejshand_ros.retargeting.terms import Capsules, Priors, Scratch, Terms, evaluate
+from rejshand_ros.retargeting.kinematics import Indices
+from rejshand_ros.retargeting.terms import Function, Scratch, evaluate
 
 CONVERGED, CAPPED, STUCK = 0, 1, 2
 _LEAST_DAMPING, _MOST_DAMPING = 1e-9, 1e9
@@ -21,37 +21,32 @@ _LEAST_DAMPING, _MOST_DAMPING = 1e-9, 1e9
 
 @njit(cache=True)
 def solve(
-    tree: Tree,
-    terms: Terms,
-    capsules: Capsules,
-    priors: Priors,
+    function: Function,
     scratch: Scratch,
     lower: Array,
     upper: Array,
     x: Array,
-    damping: Array,
+    damping: float,
     most_iterations: int,
     gradient_tolerance: float,
     value_tolerance: float,
-) -> tuple[int, int, float]:
-    """Minimise the function of `evaluate` within lower <= x <= upper.
+) -> tuple[int, int, float, float]:
+    """Minimise a function within lower <= x <= upper.
 
     Args:
-        tree: The robot.
-        terms: What is asked of it.
-        capsules: What is kept apart.
-        priors: Pulls on the variables.
-        scratch: Memory.
+        function: What is minimised.
+        scratch: Memory for its evaluations.
         lower: (v,) bounds.
         upper: (v,) bounds.
         x: (v,) the start, replaced by the solution.
-        damping: (1,) the damping to start with, replaced by the last one.
+        damping: To start with.
         most_iterations: Cap.
         gradient_tolerance: Largest entry of the projected gradient at a solution.
         value_tolerance: A step that lowers the value by less ends the search.
 
     Returns:
-        CONVERGED, CAPPED or STUCK (no step lowers the value), the iterations and the value.
+        CONVERGED, CAPPED or STUCK (no step lowers the value), the iterations, the value, and the
+        last damping, to go on with.
     """
     size = x.shape[0]
     gradient, hessian = np.empty(size), np.empty((size, size))
@@ -61,9 +56,9 @@ def solve(
     free = np.empty(size, np.int64)
     for i in range(size):
         x[i] = min(max(x[i], lower[i]), upper[i])
-    value = evaluate(tree, terms, capsules, priors, scratch, x, gradient, hessian)
+    value = evaluate(function, scratch, x, gradient, hessian)
     if not np.isfinite(value):
-        return STUCK, 0, value
+        return STUCK, 0, value, damping
     for iteration in range(most_iterations):
         count = 0
         slope = 0.0
@@ -77,12 +72,12 @@ def solve(
                 count += 1
                 slope = max(slope, abs(gradient[i]))
         if slope <= gradient_tolerance:
-            return CONVERGED, iteration, value
+            return CONVERGED, iteration, value, damping
         accepted = False
         gain = 0.0
-        while damping[0] < _MOST_DAMPING:
-            if not _newton_step(hessian, gradient, free, count, damping[0], factor, step):
-                damping[0] = max(10.0 * damping[0], 1e-4)
+        while damping < _MOST_DAMPING:
+            if not _newton_step(hessian, gradient, free, count, damping, factor, step):
+                damping = max(10.0 * damping, 1e-4)
                 continue
             inside = _leave_out(x, lower, upper, step, free, count)
             if inside < count:
@@ -101,33 +96,31 @@ def solve(
                 foreseen -= gradient[i] * move
                 for j in range(size):
                     foreseen -= 0.5 * move * hessian[i, j] * (trial[j] - x[j])
-            new_value = evaluate(
-                tree, terms, capsules, priors, scratch, trial, new_gradient, new_hessian
-            )
+            new_value = evaluate(function, scratch, trial, new_gradient, new_hessian)
             gain = value - new_value
             if gain > 1e-4 * foreseen and gain > 0.0:
                 accepted = True
                 if gain > 0.75 * foreseen:
-                    damping[0] = max(0.1 * damping[0], _LEAST_DAMPING)
+                    damping = max(0.1 * damping, _LEAST_DAMPING)
                 elif gain < 0.25 * foreseen:
-                    damping[0] *= 4.0
+                    damping *= 4.0
                 break
             rounding = abs(gain) <= 1e-14 * (1.0 + abs(value))
-            if rounding or (damping[0] < 0.1 and decrement <= 0.1 * value_tolerance):
+            if rounding or (damping < 0.1 and decrement <= 0.1 * value_tolerance):
                 # Even a nearly undamped step, before it is clipped, has nothing left to gain.
-                return CONVERGED, iteration + 1, value
-            damping[0] = max(8.0 * damping[0], 1e-4)
+                return CONVERGED, iteration + 1, value, damping
+            damping = max(8.0 * damping, 1e-4)
         if not accepted:
-            damping[0] = 1e-3
-            return STUCK, iteration + 1, value
+            damping = 1e-3
+            return STUCK, iteration + 1, value, damping
         for i in range(size):
             x[i] = trial[i]
         value = new_value
         gradient, new_gradient = new_gradient, gradient
         hessian, new_hessian = new_hessian, hessian
         if gain < value_tolerance:
-            return CONVERGED, iteration + 1, value
-    return CAPPED, most_iterations, value
+            return CONVERGED, iteration + 1, value, damping
+    return CAPPED, most_iterations, value, damping
 
 
 @njit(cache=True)

@@ -60,8 +60,8 @@ class Capsules(NamedTuple):
         radius: (c,) metres.
         reach: (c,) metres from the middle to the farthest point of the surface.
         pair: (m, 2) capsules.
-        margin: (1,) metres between surfaces at which the term sets in.
-        weight: (1,) of the squared intrusion.
+        margin: Metres between surfaces at which the term sets in.
+        weight: Of the squared intrusion.
     """
 
     start: Indices
@@ -69,8 +69,8 @@ class Capsules(NamedTuple):
     radius: Array
     reach: Array
     pair: Indices
-    margin: Array
-    weight: Array
+    margin: float
+    weight: float
 
 
 class Priors(NamedTuple):
@@ -100,31 +100,42 @@ class Scratch(NamedTuple):
     owners: Indices
 
 
+@njit(cache=True)
 def new_scratch(tree: Tree) -> Scratch:
     """Memory for evaluations of a tree."""
-    n, p = len(tree.parent), len(tree.point_joint)
+    n, p = tree.parent.shape[0], tree.point_joint.shape[0]
     return Scratch(
-        np.zeros((n, 3, 3)),
-        np.zeros((n, 3)),
-        np.zeros((n, 3)),
-        np.zeros((p, 3)),
-        np.zeros((2 * n + 2, 6)),
-        np.zeros(2 * n + 2, np.int64),
+        np.empty((n, 3, 3)),
+        np.empty((n, 3)),
+        np.empty((n, 3)),
+        np.empty((p, 3)),
+        np.empty((2 * n + 2, 6)),
+        np.empty(2 * n + 2, np.int64),
     )
+
+
+class Function(NamedTuple):
+    """What a solve minimises.
+
+    Attributes:
+        tree: The robot and the points on it.
+        terms: What is asked of it.
+        capsules: What is kept apart.
+        priors: Pulls on the variables.
+    """
+
+    tree: Tree
+    terms: Terms
+    capsules: Capsules
+    priors: Priors
 
 
 @njit(cache=True)
 def evaluate(
-    tree: Tree,
-    terms: Terms,
-    capsules: Capsules,
-    priors: Priors,
-    scratch: Scratch,
-    x: Array,
-    gradient: Array,
-    hessian: Array,
+    function: Function, scratch: Scratch, x: Array, gradient: Array, hessian: Array
 ) -> float:
     """Value of the function at x (v,); fills gradient (v,) and hessian (v, v)."""
+    tree, terms, capsules, priors = function
     forward(tree, x, scratch.rotations, scratch.origins, scratch.axes, scratch.points)
     value = 0.0
     for i in range(x.shape[0]):
@@ -263,7 +274,7 @@ def _add_capsules(
     tree: Tree, capsules: Capsules, k: int, scratch: Scratch, gradient: Array, hessian: Array
 ) -> float:
     first, second = capsules.pair[k, 0], capsules.pair[k, 1]
-    points, margin = scratch.points, capsules.margin[0]
+    points, margin = scratch.points, capsules.margin
     a0, a1 = capsules.start[first], capsules.end[first]
     b0, b1 = capsules.start[second], capsules.end[second]
     # Balls around both capsules that do not touch settle most pairs.
@@ -292,7 +303,7 @@ def _add_capsules(
     x = (near_a[0] - near_b[0]) / length
     y = (near_a[1] - near_b[1]) / length
     z = (near_a[2] - near_b[2]) / length
-    weight = capsules.weight[0]
+    weight = capsules.weight
     for i in range(count):
         row = tree.variable[owners[i]]
         dot = columns[i, 0] * x + columns[i, 1] * y + columns[i, 2] * z
