@@ -54,7 +54,7 @@ def test_each_key_reaches_both_hands() -> None:
         assert keys.press("x") == {}
 
 
-@pytest.mark.parametrize("end", ["q", "signal", "terminal"])
+@pytest.mark.parametrize("end", ["q", "signal", "hang-up", "terminal"])
 def test_whoever_leaves_the_switch_lets_go_of_the_hand(end: str) -> None:
     keyboard, program = pty.openpty()
     with ros_graph() as graph:
@@ -78,6 +78,8 @@ def test_whoever_leaves_the_switch_lets_go_of_the_hand(end: str) -> None:
                 os.write(keyboard, b"q")
             elif end == "signal":
                 process.send_signal(signal.SIGTERM)
+            elif end == "hang-up":
+                process.send_signal(signal.SIGHUP)
             if end == "terminal":
                 os.close(keyboard)
             graph.until(lambda: node._controller.phase.name == "DISENGAGED")
@@ -89,7 +91,7 @@ def test_whoever_leaves_the_switch_lets_go_of_the_hand(end: str) -> None:
                 os.close(keyboard)
     assert "space: emergency stop" in output
     assert "Traceback" not in errors
-    assert process.returncode == {"q": 0, "signal": 130, "terminal": 1}[end]
+    assert process.returncode == {"q": 0, "signal": 130, "hang-up": 130, "terminal": 1}[end]
 
 
 def test_without_command_nodes_it_says_so(terminal: tuple[int, int]) -> None:

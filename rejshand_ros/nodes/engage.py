@@ -42,7 +42,7 @@ class TeleopKeys:
             sides: "right", "left" or both.
         """
         self.states: dict[str, TeleopState] = {}
-        self._clients = {
+        self._clients: dict[tuple[str, str], Any] = {
             (side, name): node.create_client(Trigger, f"{side}/{name}")
             for side in sides
             for name in SERVICES.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -51,8 +52,9 @@ class TerminalKeys:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the terminal as it was."""
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+        """Leave the terminal as it was; one that has gone needs nothing."""
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def read(self, timeout_s: float) -> str:
         """The key pressed, or nothing when the time is over.

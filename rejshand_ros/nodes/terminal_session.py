@@ -18,7 +18,9 @@ from rejshand_ros.errors import ProcessError
 
 @contextmanager
 def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleThreadedExecutor]]:
-    """A node on an executor that the caller spins; SIGTERM interrupts as Ctrl-C does.
+    """A node on an executor that the caller spins.
+
+    SIGTERM and the end of the terminal interrupt as Ctrl-C does.
 
     Args:
         name: Of the node.
@@ -26,14 +28,18 @@ def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleTh
     """
     context = Context()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         node = rclpy.create_node(name, context=context, namespace=namespace)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         yield node, executor
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         context.try_shutdown()
 
 
