@@ -8,15 +8,15 @@ import pytest
 pytest.importorskip("rclpy", reason="needs rclpy")
 
 from ros_graph import ros_graph
+from seen_hand import CAMERA, STAMP_NS, WRIST, followed_hand
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from rejshand_msgs.msg import HandMesh, HandPose
-from rejshand_ros.geometry import RigidTransform, rotation_from_quaternion, rotation_from_vector
+from rejshand_ros.geometry import RigidTransform, rotation_from_quaternion
 from rejshand_ros.hand.keypoints import FINGERS, FINGERTIPS, Side
-from rejshand_ros.hand.template import load_template
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.conversions import hand_to_message, lost_hand_message, mesh_to_cdr
 from rejshand_ros.nodes.frames import FramesNode
@@ -24,30 +24,8 @@ from rejshand_ros.nodes.joint_conversions import joint_state
 from rejshand_ros.nodes.markers import MarkersNode
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
-from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 pytestmark = pytest.mark.ros
-CAMERA = "camera_optical_frame"
-STAMP_NS = 1_700_000_000_123_456_789
-WRIST = RigidTransform(rotation_from_vector([0.3, -2.0, 0.4]), np.array([0.05, 0.1, 0.6]))
-
-
-def followed_hand(side: Side = Side.RIGHT) -> TrackedHand:
-    """The template's hand, seen somewhere before the camera."""
-    template = load_template()
-    mirror = np.array([1.0, -1.0 if side is Side.LEFT else 1.0, 1.0])
-    return TrackedHand(
-        stamp_ns=STAMP_NS,
-        side=side,
-        state=TrackState.TRACKING,
-        score=0.9,
-        keypoints_2d=np.zeros((21, 2)),
-        keypoints_3d=(template.rest_keypoints * mirror) @ WRIST.rotation.T,
-        vertices=(template.vertices * mirror) @ WRIST.rotation.T,
-        camera_from_wrist=WRIST,
-        hand_length_m=0.19,
-        intrinsics_assumed=False,
-    )
 
 
 def transforms_of(messages: list[TFMessage]) -> dict[str, tuple[str, RigidTransform]]:
