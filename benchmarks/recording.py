@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
+from benchmarks.recording_load import COMMAND_LEAD_S, GREETING, motion
 from benchmarks.report import write_report
+from rejshand_ros.geometry import Array
 from rejshand_ros.recording.dataset.export import ExportConfig, export_dataset
 from rejshand_ros.recording.episode import METADATA_NAME
 from rejshand_ros.recording.reader import EpisodeReader
@@ -63,13 +66,16 @@ def resident_mb(pid: int) -> float:
     return float("nan")
 
 
-def lost_by_sequence(episode: Path, sent: list[int]) -> dict[str, int]:
-    """Messages sent and not in the episode, by topic."""
+def lost_by_sequence(episode: Path, sent: list[int]) -> dict[str, list[int]]:
+    """Numbers of the messages that were sent and are not in the episode, by topic."""
     numbers: dict[str, set[int]] = {topic: set() for topic in TOPICS}
     with EpisodeReader(episode) as reader:
         for item in reader.messages(TOPICS):
             numbers[item.topic].add(int(item.message.header.frame_id))
-    return {topic: count - len(numbers[topic]) for topic, count in zip(TOPICS, sent, strict=True)}
+    return {
+        topic: sorted(set(range(count)) - numbers[topic])
+        for topic, count in zip(TOPICS, sent, strict=True)
+    }
 
 
 def long_episode(root: Path, seconds: float) -> dict[str, Any]:
@@ -119,7 +125,8 @@ def one_kill(root: Path, name: str, after_s: float) -> dict[str, Any]:
         lost_s = (killed_ns - max(received)) * 1e-9
         numbers: dict[str, list[int]] = {topic: [] for topic in TOPICS}
         for item in reader.messages(TOPICS):
-            numbers[item.topic].append(int(item.message.header.frame_id))
+            if item.message.header.frame_id != GREETING:
+                numbers[item.topic].append(int(item.message.header.frame_id))
     holes = sum(max(n) - min(n) + 1 - len(n) for n in numbers.values() if n)
     return {
         "lost_s": lost_s,
@@ -138,6 +145,27 @@ def split(episode: Path, parts: int) -> list[Path]:
             shutil.copyfile(path, copy / path.name)
         copies.append(copy)
     return copies
+
+
+def alignment_errors_ms(data_set: Path) -> Array:
+    """How far in time each row of an exported data set is from what the joints really did.
+
+    Args:
+        data_set: A LeRobot data set of episodes made from `recording_load`.
+
+    Returns:
+        (n, 2) milliseconds, of the measured and the commanded joints: the distance between the
+        positions in the row and those at its capture stamp, over the joints' speed.
+    """
+    errors = []
+    for path in sorted((data_set / "data").rglob("*.parquet")):
+        rows = pq.read_table(path).to_pydict()
+        stamps = np.array(rows["capture_stamp_ns"], np.int64)
+        for key, lead_s in (("observation.state", 0.0), ("action", COMMAND_LEAD_S)):
+            positions, velocities = motion(stamps + round(lead_s * 1e9))
+            off = np.linalg.norm(np.array(rows[key]) - positions, axis=1)
+            errors.append(1e3 * off / np.linalg.norm(velocities, axis=1))
+    return np.concatenate([np.stack(errors[i : i + 2], 1) for i in range(0, len(errors), 2)])
 
 
 def main() -> None:
@@ -162,14 +190,15 @@ def main() -> None:
         config = ExportConfig(workers=len(os.sched_getaffinity(0)))
         report = export_dataset([root / "short" / "copies"], root / "data_set", config)
         export_s = time.monotonic() - begin
+        aligned_ms = alignment_errors_ms(root / "data_set")
     write_report(
         "recording",
         {
-            "messages_lost": sum(long["lost"].values()),
+            "messages_lost": sum(map(len, long["lost"].values())),
             "kill9_recovered": all(kill["recovered"] for kill in killed),
             "lost_seconds_max": max((kill["lost_s"] for kill in killed), default=0.0),
             "export_realtime_factor": report.seconds / export_s,
-            "alignment_error_ms_p95": report.joint_error_ms_p95,
+            "alignment_error_ms_p95": float(np.quantile(aligned_ms, 0.95)),
         },
         {
             "long_episode": long,
@@ -180,6 +209,10 @@ def main() -> None:
                 "seconds_spent": export_s,
                 "workers": config.workers,
                 "image_error_ms_p95": report.image_error_ms_p95,
+                "joint_states_error_ms_p95": float(np.quantile(aligned_ms[:, 0], 0.95)),
+                "commands_error_ms_p95": float(np.quantile(aligned_ms[:, 1], 0.95)),
+                "joints_and_commands_error_ms_max": float(aligned_ms.max()),
+                "nearest_sample_ms_p95": report.joint_error_ms_p95,
                 "source": source,
             },
         },

@@ -1,6 +1,7 @@
 """A camera and a robot hand that publish numbered messages, for the benchmark of the recorder.
 
-Each message carries its number where a receiver finds it: in the frame id of its header.
+Each message carries its number where a receiver finds it: in the frame id of its header. The
+joints' positions follow from its stamp, so that whoever reads them knows what they should be.
 """
 
 from __future__ import annotations
@@ -11,14 +12,39 @@ import time
 import cv2
 import numpy as np
 import rclpy
+from numpy.typing import NDArray
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, JointState
 
 from rejshand_msgs.msg import HandCommand
+from rejshand_ros.geometry import Array
 
 CAMERA_HZ = 30
 JOINT_HZ = 100
+GREETING = "-1"
+"""In place of a number: the first message of each topic, which need not arrive."""
 JOINTS = [f"joint_{index}" for index in range(16)]
+MOTION_HZ = 2
+"""Of every joint: as fast as a hand opens and closes in haste."""
+AMPLITUDE_RAD = 0.5
+COMMAND_LEAD_S = 0.04
+"""The measured joints follow the commanded ones."""
+
+
+def motion(times_ns: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Where the joints are, and how fast they move.
+
+    Args:
+        times_ns: (n,) nanoseconds since the epoch.
+
+    Returns:
+        Positions (n, 16) in radians and velocities (n, 16) in radians a second.
+    """
+    # A whole number of periods a second: the full seconds do not matter.
+    seconds = (np.asarray(times_ns) % 1_000_000_000) * 1e-9
+    rate = 2 * np.pi * MOTION_HZ
+    phase = rate * seconds[:, None] + np.arange(len(JOINTS))
+    return AMPLITUDE_RAD * np.sin(phase), AMPLITUDE_RAD * rate * np.cos(phase)
 
 
 def jpegs(count: int = 30) -> list[bytes]:
@@ -50,6 +76,12 @@ def main() -> None:
         if time.monotonic() > give_up:
             raise SystemExit("recording_load: no recorder subscribed in time")
         rclpy.spin_once(node, timeout_sec=0.05)
+    # A connection goes up in each direction for itself: the recorder's answer tells of both.
+    greetings = (CompressedImage(), JointState(), HandCommand())
+    for publisher, greeting in zip((images, states, commands), greetings, strict=True):
+        greeting.header.frame_id = GREETING
+        publisher.publish(greeting)
+        publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=10))
     pictures = jpegs()
     begin = time.monotonic()
     ticks = round(options.seconds * JOINT_HZ)
@@ -57,12 +89,16 @@ def main() -> None:
     for tick in range(ticks):
         due = begin + tick / JOINT_HZ
         time.sleep(max(0.0, due - time.monotonic()))
-        stamp = node.get_clock().now().to_msg()
-        positions = (0.5 * np.sin(tick / JOINT_HZ + np.arange(len(JOINTS)))).tolist()
-        state = JointState(name=JOINTS, position=positions)
+        now = node.get_clock().now()
+        stamp = now.to_msg()
+        lead_ns = round(COMMAND_LEAD_S * 1e9)
+        here, ahead = motion(np.array([now.nanoseconds, now.nanoseconds + lead_ns]))[0]
+        state = JointState(name=JOINTS, position=here.tolist())
         state.header.stamp, state.header.frame_id = stamp, str(tick)
         states.publish(state)
-        command = HandCommand(names=JOINTS, positions=positions, velocities=[0.0] * len(JOINTS))
+        command = HandCommand(
+            names=JOINTS, positions=ahead.tolist(), velocities=[0.0] * len(JOINTS)
+        )
         command.header.stamp, command.header.frame_id = stamp, str(tick)
         commands.publish(command)
         if tick * CAMERA_HZ // JOINT_HZ >= sent_images:

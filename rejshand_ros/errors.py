@@ -58,6 +58,11 @@ class ProcessError(RejshandError):
     """A process of the chain failed to start or ended on its own."""
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error of a library says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def unknown_choice(kind: str, given: object, valid: Iterable[object]) -> ConfigError:
     """Build the error for a choice outside a closed set.
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rejshand_ros.errors import ModelFileError, unknown_choice
+from rejshand_ros.errors import ConfigError, ModelFileError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
+from rejshand_ros.resources import named_by
 
 _SHAPES = ("box", "cylinder", "sphere", "capsule", "mesh")
 _MOVABLE = ("revolute", "prismatic")
@@ -180,7 +181,7 @@ def read_urdf(path: Path) -> Urdf:
             if mount.moves:
                 joints[mount.joint] = _read_joint(tag, mount, child)
         root = _root(links, mounts)
-    except ValueError as error:
+    except (ValueError, ConfigError) as error:
         raise ModelFileError(f"URDF {path}: {error}") from None
     return Urdf(path, root, links, joints, mounts)
 
@@ -228,7 +229,7 @@ def _read_shape(
     elif shape.tag == "mesh":
         size = _numbers(shape.get("scale", "1 1 1"), 3)
         name = shape.get("filename", "").split("://")[-1]
-        mesh = (path.parent / name).resolve()
+        mesh = named_by(path, name).resolve()
     else:
         size = _numbers(f"{shape.get('radius', '')} {shape.get('length', '')}", 2)
     material = tag.find("material")

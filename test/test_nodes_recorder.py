@@ -6,21 +6,26 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ros_graph import ros_graph
-from sensor_msgs.msg import Joy
+from sensor_msgs.msg import Image, Joy
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import RecordingError
+from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.command import CommandNode
 from rejshand_ros.nodes.hand_pose import HandPoseNode
+from rejshand_ros.nodes.images import raw_message
 from rejshand_ros.nodes.joystick import Buttons
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.recording.episode import EpisodeCard, read_card
+from rejshand_ros.recording.images import decode_image
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.session import RecordingSession
 from rejshand_ros.resources import resource_path
+from rejshand_ros.retargeting.calibration import calibration_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 pytestmark = pytest.mark.ros
@@ -89,12 +94,24 @@ def test_buttons_start_end_and_discard_episodes(graph, tmp_path: Path) -> None:
     press(1, recording=False)
 
 
-def test_a_card_tells_what_the_episode_was_made_with(graph, tmp_path: Path) -> None:
+def test_a_card_tells_what_the_episode_was_made_with(
+    graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calibration = tmp_path / "camera.yaml"
     calibration.write_text("a calibration")
     folder = tmp_path / "episodes"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for side in Side:
+        own = calibration_path("ada", "shadow", side)
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text(f"ada's {side} hand")
     node = graph.add(
-        RecorderNode, folder=str(folder), hand="shadow", side="both", calibration=str(calibration)
+        RecorderNode,
+        folder=str(folder),
+        hand="shadow",
+        side="both",
+        calibration=str(calibration),
+        person="ada",
     )
     node.monitor.drop(5, "/right/joint_states")
     assert start(graph, "take", task="pinch", operator_name="ada").success
@@ -109,12 +126,30 @@ def test_a_card_tells_what_the_episode_was_made_with(graph, tmp_path: Path) -> N
     assert card.hashes["hand/shadow_left.yaml"] == hashlib.sha256(hand).hexdigest()
     assert card.hashes["calibration/camera.yaml"] == hashlib.sha256(b"a calibration").hexdigest()
     assert {"hand/shadow_right.yaml", "weights/default.bin"} <= card.hashes.keys()
+    urdf = load_robot_hand("shadow", "right").urdf_path.read_bytes()
+    assert card.hashes["hand/shadow_right.urdf"] == hashlib.sha256(urdf).hexdigest()
+    own = hashlib.sha256(b"ada's left hand").hexdigest()
+    assert card.hashes["person/ada_shadow_left.yaml"] == own
 
 
 def test_a_calibration_that_is_not_there_is_named(graph, tmp_path: Path) -> None:
     missing = str(tmp_path / "none.yaml")
     with pytest.raises(RecordingError, match=r"calibration/none\.yaml .*No such file"):
         graph.add(RecorderNode, folder=str(tmp_path), calibration=missing)
+
+
+def test_raw_images_lose_nothing(graph, tmp_path: Path) -> None:
+    node = graph.add(RecorderNode, folder=str(tmp_path), transport="raw")
+    camera = graph.publisher(Image, "image_raw", qos.stream())
+    sent = [np.random.default_rng(n).integers(0, 256, (48, 64, 3), np.uint8) for n in range(3)]
+    assert start(graph, "take").success
+    for picture in sent:
+        camera.publish(raw_message(picture))
+    graph.until(lambda: int(node.diagnostics()["messages"]) >= len(sent))
+    assert stop(graph).success
+    with EpisodeReader(tmp_path / "take") as reader:
+        kept = [decode_image(m.message, m.msgtype) for m in reader.messages(["/image_raw"])]
+    np.testing.assert_array_equal(kept, sent)
 
 
 class BlindHandPose(HandPoseNode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -67,7 +68,7 @@ def test_retargeting_an_episode_is_deterministic_and_names_its_parent(
     card = read_card(tmp_path / "again0")
     assert card.parent == "take"
     assert card.extra["hand"] == "shadow"
-    assert list(card.hashes) == ["hand/shadow_right.yaml"]
+    assert list(card.hashes) == ["hand/shadow_right.yaml", "hand/shadow_right.urdf"]
     with EpisodeReader(tmp_path / "again0") as first, EpisodeReader(tmp_path / "again1") as second:
         assert "/right/hand_command" not in first.topics
         (description,) = first.messages(["/right/robot_description"])
@@ -83,5 +84,8 @@ def test_retargeting_an_episode_is_deterministic_and_names_its_parent(
 def test_export_reports_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_episode(tmp_path / "in" / "take", 6)
     export_main([str(tmp_path / "in"), "--out", str(tmp_path / "out")])
-    assert "1 episodes" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "1 episodes" in shown.out
+    assert re.search(r"alignment error: images \d\.\d+ ms, joints \d\.\d+ ms", shown.out)
+    assert "take" in shown.err and "episode" in shown.err  # the progress bar
     assert (tmp_path / "out/meta/info.json").exists()

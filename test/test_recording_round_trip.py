@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap.reader import make_reader
 
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import check_episode_name, read_card
@@ -36,6 +37,23 @@ def test_messages_come_back_in_order_and_whole(tmp_path: Path) -> None:
     card = read_card(tmp_path / "first")
     assert card.state == "complete"
     assert card.message_counts[TEXT.name] == 50
+
+
+def test_a_file_holds_the_definitions_of_all_its_messages(tmp_path: Path) -> None:
+    with EpisodeWriter(tmp_path / "first", [STATE, TEXT]):
+        pass
+    with (tmp_path / "first/first_0.mcap").open("rb") as stream:
+        summary = make_reader(stream).get_summary()
+    assert summary is not None
+    schemas = {schema.name: schema for schema in summary.schemas.values()}
+    assert {schema.encoding for schema in schemas.values()} == {"ros2msg"}
+    own = schemas[STATE.msgtype].data.decode()
+    # A program that has never heard of rejshand_msgs reads it, nested messages included.
+    assert "std_msgs/Header header" in own.split("=" * 10)[0].splitlines()
+    assert {"MSG: std_msgs/Header", "MSG: builtin_interfaces/Time"} <= set(own.splitlines())
+    channels = {channel.topic: channel for channel in summary.channels.values()}
+    assert channels[TEXT.name].message_encoding == "cdr"
+    assert "transient_local" in channels[TEXT.name].metadata["offered_qos_profiles"]
 
 
 def test_an_existing_episode_is_never_overwritten(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from test_recording_round_trip import serialised_text
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.repair import repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
 
@@ -119,3 +123,51 @@ def test_a_look_at_the_disk_ends_the_episode_too(
     assert read_card(folder).state == "complete"
     assert contents(folder) == [(STREAM.name, "kept")]
     recorder.flush()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from test_recording_session import STREAM, serialised_text
+from rejshand_ros.errors import RecordingError
+from rejshand_ros.recording.episode import EpisodeCard
+from rejshand_ros.recording.session import RecordingSession
+recorder = RecordingSession(Path(sys.argv[1]), [STREAM])
+recorder.start(EpisodeCard("first"), 0)
+recorder.on_message(STREAM.name, 1, serialised_text("whole"))
+recorder.stop()
+recorder.start(EpisodeCard("cut"), 0)
+# From here on the system refuses to write more, as a full disk does.
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    for number in range(100_000):
+        recorder.on_message(STREAM.name, number * 10_000_000, serialised_text(f"{number:0200}"))
+except RecordingError as error:
+    print(number, error)
+assert not recorder.recording
+recorder.start(EpisodeCard("third"), 0)
+recorder.on_message(STREAM.name, 1, serialised_text("whole"))
+recorder.stop()
+"""
+
+
+def test_a_disk_that_refuses_costs_no_more_than_what_it_refused(tmp_path: Path) -> None:
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    written, _, reason = done.stdout.partition(" ")
+    assert "cannot complete episode" in reason and "'rejshand repair'" in reason
+    assert [contents(tmp_path / name) for name in ("first", "third")] == [
+        [(STREAM.name, "whole")]
+    ] * 2
+    repair_episode(tmp_path / "cut")
+    found = [int(text) for _, text in contents(tmp_path / "cut")]
+    assert found == list(range(len(found)))
+    # A flush every half second, of messages 10 ms apart.
+    assert len(found) >= int(written) - 100

@@ -7,14 +7,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rejshand_ros.command.limits import joint_indices
 from rejshand_ros.command.outputs import DriverJoints, OutputForm
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.yaml_file import read_yaml
 
 _FOLDER = "config/drivers"
 _PREFIX = {Side.RIGHT: "rh", Side.LEFT: "lh"}
@@ -61,12 +60,7 @@ def load_driver(name: str, side: Side) -> DriverConfig:
         path = resource_path(f"{_FOLDER}/{name}.yaml")
     else:
         raise unknown_choice("driver", name, (*driver_names(), "the path of a YAML file"))
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"driver file {path} is not YAML: {' '.join(str(error).split())}"
-        ) from None
+    values = read_yaml(path)
     driver = _build(values, path, side)
     robot = load_robot_hand(driver.hand, side)
     ours = dict(zip(robot.driver_joint_names, robot.joint_names, strict=True))

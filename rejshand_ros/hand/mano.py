@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import ModelFileError
+from rejshand_ros.errors import ModelFileError, reason_of
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.restricted_pickle import read_pickled_arrays
 
@@ -26,6 +26,7 @@ KEYPOINT_FROM_MANO = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 1
 """Row of (MANO's 16 joints, then the five fingertips) for each of our 21 keypoints."""
 
 _JOINTS = 16
+_LARGEST_UNPACKED = 256 * 1024 * 1024
 _SHAPES: dict[str, tuple[int | None, ...]] = {
     "v_template": (MANO_VERTEX_COUNT, 3),
     "shapedirs": (MANO_VERTEX_COUNT, 3, 10),
@@ -110,9 +111,17 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise ModelFileError(f"{path} does not exist")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError) as error:
-        raise ModelFileError(f"{path} is not a readable npz of arrays: {error}") from error
+        with path.open("rb") as file:
+            with zipfile.ZipFile(file) as packed:
+                claimed = sum(member.file_size for member in packed.infolist())
+            if claimed > _LARGEST_UNPACKED:
+                raise ValueError(f"it claims {claimed >> 20} MiB; not a hand model")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+    # A forged archive can make NumPy, zipfile and zlib fail in any way; all mean the same.
+    except Exception as error:
+        reason = reason_of(error)
+        raise ModelFileError(f"{path} is not a readable npz of arrays: {reason}") from error
     bad = [name for name, array in arrays.items() if array.dtype.kind not in "biuf"]
     return {name: array for name, array in arrays.items() if name not in bad}

@@ -55,7 +55,7 @@ def weights_facts(weights: str | Path | None = None) -> dict[str, Any]:
     path = weights_file(weights, ".json")
     try:
         facts = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"weights description {path} is no JSON: {error}") from error
     if not isinstance(facts, dict):
         raise ModelFileError(f"weights description {path} holds no JSON object")

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.errors import ConfigError, ModelFileError, reason_of
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.network.build import build_network, count_parameters
 from rejshand_ros.network.config import NetworkConfig
@@ -71,8 +71,7 @@ def load_network(path: Path) -> tuple[ReJSHand, NetworkConfig]:
     try:
         state = load_file(str(path))
     except (SafetensorError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelFileError(f"weights file {path} cannot be read: {reason}") from error
+        raise ModelFileError(f"weights file {path} cannot be read: {reason_of(error)}") from error
     network = build_network(config)
     own = network.state_dict()
     strange = sorted(set(own) ^ set(state))
@@ -102,5 +101,5 @@ def load_card(path: Path) -> NetworkConfig:
                 f"{card} describes {values['architecture']!r}; {ARCHITECTURE!r} is needed"
             )
         return NetworkConfig.from_dict(values["network"])
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise ModelFileError(f"weights description {card} cannot be used: {error}") from error

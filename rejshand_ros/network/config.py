@@ -136,6 +136,6 @@ def network_preset(name: str) -> NetworkConfig:
     Raises:
         ConfigError: No preset of that name.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise unknown_choice("network preset", name, PRESETS)
     return PRESETS[name]

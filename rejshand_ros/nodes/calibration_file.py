@@ -12,6 +12,7 @@ import yaml
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.resources import resource_path
+from rejshand_ros.yaml_file import read_yaml
 
 _OWN = "package://rejshand_ros/"
 
@@ -41,17 +42,12 @@ def load_calibration(url: str) -> PinholeCamera:
         ConfigError: The file is missing or is no calibration.
     """
     path = calibration_path(url)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"camera calibration {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"camera calibration {path} is not YAML: {error}") from None
+    values = read_yaml(path)
     try:
         matrix = _numbers(values["camera_matrix"], 9).reshape(3, 3)
         distortion = _numbers(values.get("distortion_coefficients", {"data": []}))
         width, height = int(values["image_width"]), int(values["image_height"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ConfigError(
             f"camera calibration {path}: {type(error).__name__} {error}; it needs image_width, "
             "image_height, camera_matrix and distortion_coefficients"

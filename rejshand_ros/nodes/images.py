@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from rejshand_ros.encoded_image import check_claimed_size
 from rejshand_ros.errors import InputError, MissingDependencyError
 
 BgrImage = NDArray[np.uint8]
@@ -84,7 +85,7 @@ def to_bgr(message: Image | CompressedImage, convert: Convert | None = None) -> 
     """The picture in a message.
 
     Args:
-        message: sensor_msgs Image (8 bits a channel) or CompressedImage.
+        message: sensor_msgs Image (8 bits a channel) or CompressedImage (JPEG or PNG).
         convert: One of the converters; the installation's by default.
 
     Returns:
@@ -97,6 +98,8 @@ def to_bgr(message: Image | CompressedImage, convert: Convert | None = None) -> 
         message = _checked(message)
     elif not 0 < len(message.data) <= _MAX_COMPRESSED:
         raise InputError(f"compressed image of {len(message.data)} bytes; 1 to {_MAX_COMPRESSED}")
+    else:
+        check_claimed_size(memoryview(message.data))
     try:
         image = np.asarray((convert or converter())(message))
     except Exception as error:  # each library has exceptions of its own, and bare cv2.error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -14,62 +14,17 @@ from std_msgs.msg import String
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ConfigError, RecordingError
-from rejshand_ros.inference.load import weights_file
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig
-from rejshand_ros.nodes.calibration_file import calibration_path
+from rejshand_ros.nodes.base import ChainNode
 from rejshand_ros.nodes.joystick import Buttons
-from rejshand_ros.nodes.parameters import parameter
+from rejshand_ros.nodes.recorder_config import RecorderConfig, shaping_files
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
-from rejshand_ros.recording.provenance import file_hashes, hand_files, software_versions
+from rejshand_ros.recording.provenance import file_hashes, software_versions
 from rejshand_ros.recording.repair import needs_repair, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
 from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
-
-
-@dataclass(frozen=True)
-class RecorderConfig(NodeConfig):
-    """Parameters of the recorder node; their descriptions are in the fields."""
-
-    folder: str = parameter("episodes", "folder below which each episode gets its own")
-    episode: str = parameter("", "episode to begin at once; empty: wait for start_episode")
-    resume: bool = parameter(
-        False,
-        "where that episode ended early, go on with a further one, named with a number, as soon "
-        "as the disk has room again; false: the node ends",
-    )
-    side: str = parameter("right", "hands to record", choices=tuple(SIDES))
-    transport: str = parameter("compressed", "form of the images", choices=("raw", "compressed"))
-    command_type: str = parameter("sensor_msgs/msg/JointState", "message type of joint_command")
-    reliable_images: bool = parameter(
-        True, "false where the camera driver publishes images best effort"
-    )
-    extra_topics: tuple[str, ...] = parameter((), "more to record, each as topic:package/msg/Name")
-    preroll_s: float = parameter(
-        1.0, "time before the start that belongs to an episode [s]", low=0.0, high=60.0
-    )
-    hand: str = parameter("allegro", "robot hand, whose configuration's hash the card tells")
-    weights: str = parameter("default", "weights, whose hash the card tells; empty: none")
-    calibration: str = parameter(
-        "", "calibration, whose hash the card tells, as camera_info_url; empty: none"
-    )
-    task: str = parameter("", "task of an episode whose start names none")
-    operator: str = parameter("", "operator of an episode whose start names none")
-    joy_record_button: int = parameter(
-        -1, "button that starts an episode, and ends it as a success; -1: none", low=-1, high=64
-    )
-    joy_discard_button: int = parameter(
-        -1, "button that throws the episode away; -1: none", low=-1, high=64
-    )
-    minimum_free_mb: float = parameter(
-        500.0, "free disk below which nothing is recorded [MB]", low=1.0, high=1e9
-    )
-    repair: bool = parameter(True, "complete unfinished episodes in the folder at the start")
-    flush_period_s: float = parameter(
-        0.5, "time between two looks at the disk [s]", low=0.05, high=10.0
-    )
 
 
 class RecorderNode(ChainNode[RecorderConfig]):
@@ -87,7 +42,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
             root = Path(config.folder).expanduser()
             threading.Thread(target=self._repair, args=(root,), name="repair", daemon=True).start()
         self._versions = software_versions()
-        self._hashes = file_hashes(self._shaping_files())
+        self._hashes = file_hashes(shaping_files(config))
         self._dropped_before: dict[str, int] = {}
         wanted = chain_topics(
             SIDES[config.side],
@@ -203,19 +158,6 @@ class RecorderNode(ChainNode[RecorderConfig]):
     def _resolved(self, topics: Iterable[RecordedTopic]) -> list[RecordedTopic]:
         """The topics with their full names."""
         return [replace(topic, name=self.resolve_topic_name(topic.name)) for topic in topics]
-
-    def _shaping_files(self) -> dict[str, Path]:
-        """The files that decide what the chain makes of an image."""
-        config = self.config
-        files = hand_files(config.hand, SIDES[config.side])
-        if config.weights:
-            card = weights_file(config.weights, ".json")
-            both = (card.with_suffix(suffix) for suffix in (".bin", ".safetensors"))
-            files |= {f"weights/{path.name}": path for path in both if path.is_file()}
-        if config.calibration:
-            calibration = calibration_path(config.calibration)
-            files[f"calibration/{calibration.name}"] = calibration
-        return files
 
     def _begin(self, name: str, task: str = "", operator: str = "") -> Path:
         card = EpisodeCard(

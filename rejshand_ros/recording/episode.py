@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rejshand_ros.errors import RecordingError
+from rejshand_ros.errors import RecordingError, reason_of
 
 CARD_NAME = "episode.json"
 METADATA_NAME = "metadata.yaml"
@@ -93,8 +93,27 @@ def read_card(folder: Path) -> EpisodeCard:
     path = folder / CARD_NAME
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return EpisodeCard(**values)
+        return _checked(EpisodeCard(**values))
     except FileNotFoundError:
         raise RecordingError(f"{folder} holds no {CARD_NAME}; is it an episode?") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise RecordingError(f"{path} is not an episode's card: {error}") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise RecordingError(f"{path} is not an episode's card: {reason_of(error)}") from error
+
+
+def _checked(card: EpisodeCard) -> EpisodeCard:
+    """The card, if every field holds what it should.
+
+    Raises:
+        TypeError: One does not.
+    """
+    texts = (card.name, card.state, card.task, card.operator, card.parent)
+    by_name = (card.versions, card.hashes, card.message_counts, card.drops, card.extra)
+    good = all(isinstance(text, str) for text in texts)
+    good = good and all(isinstance(values, dict) for values in by_name)
+    if good:
+        good = all(isinstance(v, str) for v in (*card.versions.values(), *card.hashes.values()))
+        counts = (*card.message_counts.values(), *card.drops.values())
+        good = good and all(isinstance(count, int) for count in counts)
+    if not good or not (card.success is None or isinstance(card.success, bool)):
+        raise TypeError("a field holds a value of another kind")
+    return card

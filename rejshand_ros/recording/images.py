@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import RecordingError
+from rejshand_ros.encoded_image import check_claimed_size
+from rejshand_ros.errors import InputError, RecordingError, reason_of
 from rejshand_ros.recording.reader import EpisodeReader
 
 IMAGE_TYPES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
@@ -34,10 +35,19 @@ def decode_image(message: Any, msgtype: str) -> NDArray[np.uint8]:
         RecordingError: It cannot be decoded.
     """
     if msgtype == IMAGE_TYPES[0]:
+        try:
+            check_claimed_size(memoryview(message.data))
+        except InputError as error:
+            raise RecordingError(f"a {message.format} image in the episode: {error}") from error
         image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise RecordingError(f"a {message.format} image in the episode cannot be decoded")
         return np.asarray(image, np.uint8)
     from rosbags.image import message_to_cvimage
 
-    return np.asarray(message_to_cvimage(message, "bgr8"), np.uint8)
+    try:
+        return np.asarray(message_to_cvimage(message, "bgr8"), np.uint8)
+    # Sizes and encodings that do not fit the data: the library has several errors for them.
+    except Exception as error:
+        reason = reason_of(error)
+        raise RecordingError(f"an image in the episode cannot be read: {reason}") from error

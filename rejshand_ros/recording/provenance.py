@@ -12,6 +12,7 @@ from rejshand_ros import __version__
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 _PACKAGES = ("numpy", "openvino", "torch", "mujoco", "pin", "opencv-python-headless", "rosbags")
 
@@ -28,7 +29,7 @@ def software_versions() -> dict[str, str]:
 
 
 def hand_files(hand: str, sides: Iterable[Side]) -> dict[str, Path]:
-    """The descriptions of a robot hand: what each is called in a card -> where it lies.
+    """The YAML and the URDF of a robot hand: what each is called in a card -> where it lies.
 
     Args:
         hand: Name of a hand in config/hands, or the path of a YAML file.
@@ -37,10 +38,15 @@ def hand_files(hand: str, sides: Iterable[Side]) -> dict[str, Path]:
     Raises:
         ConfigError: No such hand.
     """
-    if hand.endswith((".yaml", ".yml")):
-        return {f"hand/{Path(hand).name}": Path(hand)}
-    names = [f"{hand}_{side.value}.yaml" for side in sides]
-    return {f"hand/{name}": resource_path(f"config/hands/{name}") for name in names}
+    files: dict[str, Path] = {}
+    for side in sides:
+        if hand.endswith((".yaml", ".yml")):
+            description = Path(hand)
+        else:
+            description = resource_path(f"config/hands/{hand}_{side.value}.yaml")
+        urdf = load_robot_hand(hand, side).urdf_path
+        files |= {f"hand/{path.name}": path for path in (description, urdf)}
+    return files
 
 
 def file_hashes(files: Mapping[str, Path]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 
-from rejshand_ros.errors import RecordingError
+from rejshand_ros.errors import RecordingError, reason_of
 from rejshand_ros.recording.episode import METADATA_NAME
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.writer import RecordedTopic
@@ -56,11 +56,12 @@ class EpisodeReader:
                 "run 'rejshand repair' on it"
             )
         self.folder = folder
-        self._reader = Reader(folder)
         try:
+            self._reader = Reader(folder)
             self._reader.open()
-        except (ReaderError, OSError, ValueError, KeyError) as error:
-            raise RecordingError(f"cannot read episode {folder}: {error}") from error
+        # Damaged files make the library fail in any way; all of them mean the same.
+        except Exception as error:
+            raise RecordingError(f"cannot read episode {folder}: {reason_of(error)}") from error
 
     @property
     def topics(self) -> dict[str, str]:
@@ -104,7 +105,13 @@ class EpisodeReader:
         """
         store = message_store()
         for connection, received_ns, data in self._raw(topics):
-            message = store.deserialize_cdr(data, connection.msgtype)
+            try:
+                message = store.deserialize_cdr(data, connection.msgtype)
+            except Exception as error:
+                raise RecordingError(
+                    f"a message on {connection.topic} in {self.folder} is no "
+                    f"{connection.msgtype}: {reason_of(error)}"
+                ) from error
             yield EpisodeMessage(connection.topic, connection.msgtype, received_ns, message)
 
     def serialised(
@@ -127,10 +134,16 @@ class EpisodeReader:
             connections = [c for c in connections if c.topic in wanted]
         if not connections:
             return
-        try:
-            yield from self._reader.messages(connections)
-        except (ReaderError, AssertionError, EOFError) as error:
-            raise RecordingError(f"episode {self.folder} is damaged: {error}") from error
+        found = iter(self._reader.messages(connections))
+        while True:
+            try:
+                entry = next(found)
+            except StopIteration:
+                return
+            except Exception as error:
+                reason = reason_of(error)
+                raise RecordingError(f"episode {self.folder} is damaged: {reason}") from error
+            yield entry
 
     def close(self) -> None:
         """Close the files."""

@@ -12,7 +12,8 @@ import yaml
 from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import FINGERS, Side
-from rejshand_ros.retargeting.fields import Fields, read_yaml
+from rejshand_ros.retargeting.fields import Fields
+from rejshand_ros.yaml_file import read_yaml
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import Array
+from rejshand_ros.yaml_file import is_finite
 
 _REQUIRED: Any = object()
-
-
-def read_yaml(path: Path) -> Any:
-    """Content of a YAML file.
-
-    Raises:
-        ConfigError: The file is missing or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not YAML: {text}") from None
 
 
 class Fields:
@@ -74,7 +58,7 @@ class Fields:
         value = self.raw(key, default)
         if value is default:
             return value
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value or "\0" in value:
             raise ConfigError(f"{self._where}.{key} is {value!r}; a text is needed")
         return value
 
@@ -89,8 +73,7 @@ class Fields:
     ) -> float:
         """A finite number within bounds."""
         value = self.raw(key, default)
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not np.isfinite(value):
+        if not is_finite(value):
             raise ConfigError(f"{self._where}.{key} is {value!r}; a finite number is needed")
         if not (least <= value <= most and value > above):
             low = f"above {above:g}" if above > -np.inf else f"from {least:g}"
@@ -109,7 +92,7 @@ class Fields:
         value = self.raw(key, default)
         try:
             array = np.array(value, float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             array = np.zeros(0)
         if array.shape != (size,) or not np.isfinite(array).all():
             raise ConfigError(f"{self._where}.{key} is {value!r}; {size} finite numbers are needed")

@@ -14,8 +14,8 @@ import numpy as np
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.hand.keypoints import FINGERS, Side
-from rejshand_ros.resources import resource_path, resource_roots
-from rejshand_ros.retargeting.fields import Fields, read_yaml
+from rejshand_ros.resources import named_by, resource_path, resource_roots
+from rejshand_ros.retargeting.fields import Fields
 from rejshand_ros.retargeting.hand_parts import (
     Capsule,
     CollisionConfig,
@@ -29,6 +29,7 @@ from rejshand_ros.retargeting.hand_parts import (
     read_pose,
 )
 from rejshand_ros.urdf import Urdf, read_urdf
+from rejshand_ros.yaml_file import read_yaml
 
 __all__ = [
     "Capsule",
@@ -207,8 +208,8 @@ def read_robot_hand(path: Path) -> RobotHandConfig:
 
 
 def _find_urdf(path: Path, urdf: str) -> Path:
-    beside = (path.parent / urdf).resolve()
-    return beside if beside.is_file() else resource_path(urdf)
+    beside = named_by(path, urdf)
+    return beside.resolve() if beside.is_file() else resource_path(urdf)
 
 
 def _finger_names(section: Fields) -> list[str]:

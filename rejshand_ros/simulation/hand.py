@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike
 
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
@@ -16,6 +15,7 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
 from rejshand_ros.simulation.backend import check_joints
 from rejshand_ros.urdf import Urdf, read_urdf
+from rejshand_ros.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from rejshand_ros.retargeting.hand_parts import Coupling
@@ -101,7 +101,7 @@ def load_motor(hand: str) -> MotorConfig:
         path: Path = resource_path(f"config/simulation/{hand}.yaml")
     except ConfigError:
         return MotorConfig()
-    values = yaml.safe_load(path.read_text()) or {}
+    values = read_yaml(path) or {}
     known = [setting.name for setting in fields(MotorConfig)]
     for key in values:
         if key not in known:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import yaml
 
 from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
 from rejshand_ros.urdf import rotation_from_rpy
+from rejshand_ros.yaml_file import is_finite, read_yaml
 
 Triple = tuple[float, float, float]
 T = TypeVar("T")
@@ -192,12 +192,7 @@ def load_scene(name: str) -> SceneConfig:
         path = resource_path(f"config/scenes/{name}.yaml")
     else:
         raise unknown_choice("scene", name, scene_names())
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"scene file {path} is not YAML: {' '.join(str(error).split())}"
-        ) from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"scene file {path} holds no mapping of settings")
     return scene_from_mapping({"name": path.stem, **values})
@@ -217,6 +212,8 @@ def scene_from_mapping(values: Mapping[str, Any]) -> SceneConfig:
         parts["table"] = _build(TableConfig, parts["table"], f"{label}: table")
     if parts.get("camera") is not None:
         parts["camera"] = _build(CameraPlace, parts["camera"], f"{label}: camera")
+    if not isinstance(parts.get("objects") or (), list | tuple):
+        raise ConfigError(f"{label}: objects {parts['objects']!r} is no list")
     parts["objects"] = tuple(
         _build(ObjectConfig, item, f"{label}: object") for item in parts.get("objects") or ()
     )
@@ -233,12 +230,12 @@ def _build(kind: type[T], values: Any, label: str) -> T:
         if key not in known:
             raise unknown_choice(f"{label} setting", key, known)
         if isinstance(value, list):
-            if not all(isinstance(x, int | float) and np.isfinite(x) for x in value):
+            if not all(map(is_finite, value)):
                 raise ConfigError(f"{label}: {key} {value!r} is not a list of finite numbers")
             ready[key] = tuple(float(x) for x in value)
         else:
             ready[key] = value
     try:
         return kind(**ready)
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{label}: {error}") from None

@@ -15,6 +15,7 @@ from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.network.config import NetworkConfig, network_preset
 from rejshand_ros.training.augment import AugmentConfig
 from rejshand_ros.training.losses import LossConfig
+from rejshand_ros.yaml_file import read_yaml
 
 SCHEDULES = ("cosine", "paper")
 OPTIMISERS = ("adam", "adamw")
@@ -162,11 +163,7 @@ def load_train_config(path: Path | None, overrides: Sequence[str] = ()) -> Train
     if path is not None:
         if not path.is_file():
             raise ConfigError(f"training configuration {path} does not exist")
-        try:
-            loaded = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"training configuration {path} is no YAML: {reason}") from error
+        loaded = read_yaml(path)
         if not isinstance(loaded, dict):
             raise ConfigError(f"training configuration {path} holds no mapping")
         values = loaded
@@ -212,7 +209,7 @@ def _build(kind: Any, values: Mapping[str, Any], where: str) -> Any:
             continue
         # YAML 1.1 reads 1e-3 as text and 1 as a whole number.
         if isinstance(current, float) and not isinstance(value, bool):
-            with suppress(TypeError, ValueError):
+            with suppress(TypeError, ValueError, OverflowError):
                 value = float(value)
         if type(value) is not type(current):
             needed = type(current).__name__

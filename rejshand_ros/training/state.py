@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rejshand_ros.errors import ModelFileError
+from rejshand_ros.errors import ModelFileError, reason_of
 from rejshand_ros.network.build import build_network
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
@@ -94,8 +94,7 @@ class TrainState:
         except ModelFileError:
             raise
         except Exception as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelFileError(f"checkpoint {path} cannot be read: {reason}") from error
+            raise ModelFileError(f"checkpoint {path} cannot be read: {reason_of(error)}") from error
 
 
 def network_of_run(path: Path) -> tuple[ReJSHand, dict[str, Any]]:
@@ -112,8 +111,7 @@ def network_of_run(path: Path) -> tuple[ReJSHand, dict[str, Any]]:
         network.load_state_dict(saved["average"])
         training = {"steps": int(saved["step"]), "progress": float(saved["progress"])}
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelFileError(f"checkpoint {path} cannot be read: {reason}") from error
+        raise ModelFileError(f"checkpoint {path} cannot be read: {reason_of(error)}") from error
     return network.eval().requires_grad_(False), training
 
 

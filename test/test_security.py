@@ -1,0 +1,82 @@
+"""What a file from elsewhere cannot do: run code, or reach for files outside its folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.resources import named_by, resource_path
+from rejshand_ros.retargeting.robot_hand import read_robot_hand
+from rejshand_ros.urdf import read_urdf
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = [*ROOT.glob("rejshand_ros/**/*.py"), *ROOT.glob("scripts/*.py")]
+OUTSIDE = ("/etc/passwd", "../../../../etc/passwd", "../../secret", "x\0y")
+
+
+@given(st.lists(st.sampled_from(("..", ".", "a", "", "etc")), max_size=8).map("/".join))
+def test_a_named_file_never_leaves_the_folder_above(name: str) -> None:
+    try:
+        path = named_by(Path("/home/ada/robot/hands/hand.yaml"), name)
+    except ConfigError:
+        return
+    assert path.resolve().is_relative_to("/home/ada/robot")
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_configs_and_urdfs_cannot_name_files_elsewhere(name: str, tmp_path: Path) -> None:
+    hand = resource_path("config/hands/allegro_right.yaml").read_text()
+    path = tmp_path / "hands/hand.yaml"
+    path.parent.mkdir()
+    quoted = name.replace("\0", "\\0")
+    path.write_text(hand.replace("urdf/allegro_right.urdf", f'"{quoted}"'))
+    with pytest.raises(ConfigError, match=r"outside|a text is needed"):
+        read_robot_hand(path)
+    if "\0" not in name:
+        urdf = tmp_path / "hands/hand.urdf"
+        mesh = f'<visual><geometry><mesh filename="{name}"/></geometry></visual>'
+        urdf.write_text(f'<robot name="r"><link name="base">{mesh}</link></robot>')
+        with pytest.raises(ModelFileError, match="outside"):
+            read_urdf(urdf)
+    with pytest.raises(ConfigError):
+        resource_path(name)
+
+
+def test_nothing_that_runs_code_reads_a_file() -> None:
+    """torch's and NumPy's pickles with code, plain pickle, and YAML's objects."""
+    forbidden = (
+        r"torch\.load\((?![^)]*weights_only=True)",
+        r"allow_pickle=True",
+        r"pickle\.loads?\(",
+        r"yaml\.(unsafe_load|full_load|load)\(",
+        r"(?<![\w.])eval\(|(?<![\w.])exec\(",
+        r"shell=True",
+    )
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        for pattern in forbidden:
+            assert not re.search(pattern, text), f"{path.relative_to(ROOT)}: {pattern}"
+
+
+def test_every_dependency_is_pinned_and_its_licence_listed() -> None:
+    page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+    pins = [
+        line
+        for name in ("ros", "core", "export", "training", "dev")
+        for line in (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert len(pins) > 100
+    for pin in pins:
+        package, exactly, version = pin.partition("==")
+        assert exactly, f"{pin} is not pinned"
+        row = re.search(
+            rf"^\| {re.escape(package)} \| {re.escape(version)} \| (.+) \|$", page, re.M
+        )
+        assert row, f"run scripts/list_licences.py: {pin} is not in docs/licences.md"
+    assert "not told" not in page
