@@ -14,7 +14,7 @@ class CropEstimate:
     Attributes:
         keypoints_2d: (21, 2) in the crop, 0..1 from its left or top edge to the opposite one.
         keypoints_3d: (21, 3) metres, axes of the crop's virtual camera, relative to the wrist.
-        vertices: (778, 3) metres, same axes and origin.
+        vertices: (778, 3) metres, same axes and origin; (0, 3) from what knows no mesh.
         presence: Probability that the crop holds a hand, 0..1.
         right_probability: Probability that the crop, as given, shows a right hand, 0..1.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,17 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import WRIST
 from rejshand_ros.inference.estimate import CropEstimate
 from rejshand_ros.inference.runtime import FloatArray, Runtime
+
+
+class CropPredictor(Protocol):
+    """What estimates the hand in crops: the project's network, or another's."""
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops, pixels."""
+
+    def predict(self, crops: NDArray[np.uint8]) -> list[CropEstimate]:
+        """Estimate the hand in each crop (N, S, S, 3), uint8, BGR, taken as a right one."""
 
 
 class Predictor:

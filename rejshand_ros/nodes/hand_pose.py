@@ -51,6 +51,13 @@ class HandPoseConfig(NodeConfig):
         "auto", "where the network runs", choices=("auto", "cpu", "cuda", "torch-cpu")
     )
     threads: int = parameter(2, "CPU threads of the network", low=1, high=64)
+    estimator: str = parameter(
+        "network", "what reads a hand in its crop", choices=("network", "mediapipe")
+    )
+    detector: str = parameter(
+        "network", "what finds hands in the image", choices=("network", "mediapipe")
+    )
+    mediapipe_task: str = parameter("", "MediaPipe's .task file, where it is chosen")
     publish_mesh: bool = parameter(True, "publish hand_mesh", mutable=True)
 
 
@@ -97,6 +104,9 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
             device=self.config.device,
             threads=self.config.threads,
             sides=self._sides,
+            estimator=self.config.estimator,
+            detector=self.config.detector,
+            mediapipe_task=self.config.mediapipe_task,
         )
 
     def activate(self) -> None:
@@ -156,7 +166,8 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         for side in self._sides:
             if side in seen:
                 self._wrists[side].publish(wrist_pose_message(poses[side]))
-                if self.config.publish_mesh and self._meshes[side].get_subscription_count():
+                wanted = self.config.publish_mesh and self._meshes[side].get_subscription_count()
+                if wanted and len(seen[side].vertices):
                     self._meshes[side].publish(mesh_to_cdr(seen[side], frame))
         self._found += any(
             seen[side].state is TrackState.TRACKING for side in self._sides if side in seen

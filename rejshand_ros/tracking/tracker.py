@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
-from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.inference.predictor import CropPredictor
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
@@ -54,13 +54,13 @@ class HandTracker:
     further hand may turn up.
 
     Args:
-        predictor: The crop network.
+        predictor: The crop network, or what stands in for it.
         localiser: Finds hands in whole frames.
         config: Parameters.
     """
 
     def __init__(
-        self, predictor: Predictor, localiser: Localiser, config: TrackingConfig | None = None
+        self, predictor: CropPredictor, localiser: Localiser, config: TrackingConfig | None = None
     ) -> None:
         self.config = config or TrackingConfig()
         self._predictor = predictor
