@@ -16,8 +16,6 @@ from viser import _messages
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-_PATIENCE_S = 60.0
-
 
 def _look() -> bytes:
     """What a browser says first: from where it looks."""
@@ -29,28 +27,26 @@ def _look() -> bytes:
 
 
 def watch(port: int) -> tuple[int, float]:
-    """Watch until the view ends.
+    """Watch until terminated; connect again where the connection ends, as a browser does.
 
     Returns:
-        Bytes taken, and seconds.
+        Bytes taken, and seconds since the first connection.
     """
-    deadline = time.monotonic() + _PATIENCE_S
     protocols: Any = [f"viser-v{viser.__version__}"]
-    while True:
-        try:
-            socket = connect(f"ws://127.0.0.1:{port}", subprotocols=protocols, max_size=None)
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
     taken, begin = 0, time.monotonic()
     try:
-        with socket:
-            socket.send(_look())
-            while True:
-                taken += len(socket.recv())
-    except (WebSocketException, SystemExit):
+        while True:
+            try:
+                with connect(
+                    f"ws://127.0.0.1:{port}", subprotocols=protocols, max_size=None
+                ) as socket:
+                    begin = begin if taken else time.monotonic()
+                    socket.send(_look())
+                    while True:
+                        taken += len(socket.recv())
+            except (OSError, WebSocketException):
+                time.sleep(0.1)
+    except SystemExit:
         return taken, time.monotonic() - begin
 
 

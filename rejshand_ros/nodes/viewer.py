@@ -53,7 +53,7 @@ class ViewerConfig(NodeConfig):
         "compressed", "form of the images to subscribe to", choices=("raw", "compressed")
     )
     niceness: int = parameter(
-        10, "how far its process steps back behind those that move a robot; 0: not", low=0, high=19
+        15, "how far its process steps back behind those that move a robot; 0: not", low=0, high=19
     )
     objective: str = parameter("vector", "objective whose scale the comparison of fingertips uses")
     joint_naming: str = parameter(
