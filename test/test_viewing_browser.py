@@ -12,10 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from rejshand_ros.errors import ConfigError, InputError
-from rejshand_ros.geometry import RigidTransform
+from rejshand_ros.geometry import RigidTransform, rotation_from_quaternion
 from rejshand_ros.hand.keypoints import FINGERS, FINGERTIPS, Side
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+from rejshand_ros.retargeting.robot_model import RobotModel
 from rejshand_ros.viewing.access import Access
 from rejshand_ros.viewing.browser_view import BrowserView, ViewConfig
 from rejshand_ros.viewing.cards import nodes_table, state_card
@@ -175,11 +176,18 @@ def test_the_robot_hand_stands_as_the_persons_does(hand: str, side: Side) -> Non
     assert middle[2] > 0.1
     assert np.sign(thumb[1] - middle[1]) == (1 if side is Side.RIGHT else -1)
     moved = np.clip(robot.rest + 0.3, robot.lower, robot.upper)
-    before = {name: node.position for name, node in scene.nodes.items()}
     assert figure.show(robot.joint_names[::-1], moved[::-1]) == pytest.approx(moved)
+    # Each link hangs below its parent in the scene: the poses along a finger lead to its tip.
     tip = robot.fingertip_links["middle"]
-    names = [name for name in before if name.startswith("/robot/") and "shape" not in name]
-    assert any(before[name] != scene.nodes[name].position for name in names), tip
+    (path,) = [name for name in scene.nodes if name.endswith(f"/{tip}")]
+    pose = RigidTransform()
+    for end in [*(i for i, letter in enumerate(path) if letter == "/"), len(path)][2:]:
+        node = scene.nodes[path[:end]]
+        w, x, y, z = node.wxyz
+        rotation = rotation_from_quaternion([x, y, z, w])
+        pose = pose @ RigidTransform(rotation, np.array(node.position))
+    expected = RobotModel(robot).link_poses(moved)[tip]
+    np.testing.assert_allclose(pose.translation, expected.translation, atol=1e-3)
     with pytest.raises(InputError, match="elbow"):
         figure.show(("elbow",), np.zeros(1))
 

@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
-from rejshand_msgs.msg import HandCommand, HandMesh, HandPoseArray, JointTarget, TeleopState
+from rejshand_msgs.msg import HandMesh, HandPoseArray, JointTarget, TeleopState
 from rejshand_ros.command.robot_limits import receiver_joints
 from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.hand.keypoints import Side
@@ -34,7 +34,7 @@ _REFRESH_S = 0.5
 _ALONE_NS = 1_000_000_000
 """An image is shown without its hands where none have been told for this long."""
 _SILENT_NS = 1_000_000_000
-"""A hand that has not reported its joints for this long is shown as it is commanded."""
+"""A hand that has not reported its joints for this long is shown as it is asked to be."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,6 @@ class ViewerNode(ChainNode[ViewerConfig]):
             self._keep(HandMesh, f"{side}/hand_mesh", f"{side}/mesh")
             self._keep(JointState, f"{side}/joint_states", f"{side}/joints")
             self._keep(JointTarget, f"{side}/joint_target", f"{side}/target")
-            self._keep(HandCommand, f"{side}/hand_command", f"{side}/command")
             self.listen(
                 TeleopState, f"{side}/teleop_state", self._on_state(side), qos.latched(),
                 always=True,
@@ -154,28 +153,32 @@ class ViewerNode(ChainNode[ViewerConfig]):
         if not self._view.watched:
             return
         try:
-            for side in self._sides:
-                self._show_joints(side)
-            self._show_picture()
-            for side in self._sides:
-                if (vertices := self._feed.surface(side)) is not None:
-                    self._view.show_surface(side, vertices)
+            with self._view.together():
+                self._show()
         except (InputError, ConfigError) as error:
             self.monitor.refuse(str(error))
         self.monitor.handle()
 
+    def _show(self) -> None:
+        for side in self._sides:
+            self._show_joints(side)
+        self._show_picture()
+        for side in self._sides:
+            if (vertices := self._feed.surface(side)) is not None:
+                self._view.show_surface(side, vertices)
+
     def _show_joints(self, side: Side) -> None:
         now_ns, joints = self.now_ns(), self._joints[side]
-        command = self._feed.take(f"{side}/command")
         if (data := self._feed.take(f"{side}/joints")) is not None:
             self._reported_ns[side] = now_ns
             state = deserialize_message(data, JointState)
             positions = joints.from_driver(state.name, state.position)
             self._view.show_joints(side, joints.ours, np.array(positions))
-        elif command is not None and now_ns - self._reported_ns[side] > _SILENT_NS:
-            commanded = deserialize_message(command, HandCommand)
-            names = tuple(commanded.names)
-            self._view.show_joints(side, names, np.array(commanded.positions))
+        elif now_ns - self._reported_ns[side] > _SILENT_NS and (
+            wanted := self._feed.take(f"{side}/target")
+        ):
+            target = deserialize_message(wanted, JointTarget)
+            self._view.show_joints(side, tuple(target.names), np.array(target.positions))
 
     def _show_picture(self) -> None:
         now_ns = self.now_ns()

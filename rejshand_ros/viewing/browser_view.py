@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,13 +112,13 @@ class BrowserView:
 
     # What a feeder tells.
 
+    def together(self) -> AbstractContextManager[None]:
+        """What is shown within this context appears at once, and wakes the server once."""
+        return self._server.atomic()
+
     def show_picture(self, picture: LivePicture, hands: Sequence[LiveHand]) -> None:
         """Show a camera image with its skeletons, and mark hands that it does not show."""
-        with self._server.atomic():
-            self._show_hands(hands)
-            self._picture.content = picture_html(picture, hands)
-
-    def _show_hands(self, hands: Sequence[LiveHand]) -> None:
+        self._picture.content = picture_html(picture, hands)
         seen = {hand.side for hand in hands}
         for side, shown in self._sides.items():
             if side not in seen:

@@ -18,6 +18,7 @@ from rejshand_ros.hand.keypoints import BONES, FINGERS, Side, finger_keypoints
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
+from rejshand_ros.urdf import read_urdf
 from rejshand_ros.viewing.colours import FINGER_RGB, PALM_RGB, Rgb
 from rejshand_ros.viewing.overlay import finger_of
 from rejshand_ros.viewing.shapes import link_shapes
@@ -28,6 +29,7 @@ ERROR_RGB: Rgb = (255, 82, 82)
 _UNSEEN_OPACITY = 0.25
 _STILL_RAD = 2e-4
 """A joint that has moved less than this is not worth a message to every browser."""
+_STILL_M = 1e-5
 
 
 def wxyz(rotation: Array) -> tuple[float, float, float, float]:
@@ -112,18 +114,31 @@ class RobotFigure:
         root_from_operator = self.root_from_operator(robot.rest)
         place(scene, path, world_from_operator @ root_from_operator.inverse())
         shapes = link_shapes(robot.urdf_path)
-        names = dict.fromkeys(shape.link for shape in shapes)
-        self._links = {name: scene.add_frame(f"{path}/{name}", show_axes=False) for name in names}
+        mounts = read_urdf(robot.urdf_path).mounts
+
+        def node(link: str) -> str:
+            # Each link below its parent: then only what a joint turns has to be told.
+            above = node(mounts[link].parent) if link in mounts else path
+            return f"{above}/{link}"
+
+        poses = self._model.link_poses(np.asarray(robot.rest, float))
+        self._parents = {link: mounts[link].parent for link in poses if link in mounts}
+        self._local = {
+            link: poses[parent].inverse() @ poses[link] for link, parent in self._parents.items()
+        }
+        self._frames = {
+            link: place(scene, node(link), self._local.get(link, RigidTransform()))
+            for link in poses
+        }
         for number, shape in enumerate(shapes):
             scene.add_mesh_simple(
-                f"{path}/{shape.link}/shape_{number}",
+                f"{node(shape.link)}/shape_{number}",
                 vertices=shape.vertices.astype(np.float32),
                 faces=shape.faces.astype(np.uint32),
                 color=tuple(round(255 * channel) for channel in shape.colour),
                 cast_shadow=False,
                 receive_shadow=False,
             )
-        poses = self._model.link_poses(np.asarray(robot.rest, float))
         operator_from_root = root_from_operator.inverse()
         self.depth_m = -min(
             float((operator_from_root @ poses[shape.link]).apply(shape.vertices)[:, 2].min())
@@ -164,9 +179,15 @@ class RobotFigure:
         if self._shown is not None and np.abs(q - self._shown).max() < _STILL_RAD:
             return self._shown
         poses = self._model.link_poses(q)
-        for name, frame in self._links.items():
-            frame.position = tuple(poses[name].translation.tolist())
-            frame.wxyz = wxyz(poses[name].rotation)
+        for link, parent in self._parents.items():
+            local, before = poses[parent].inverse() @ poses[link], self._local[link]
+            if np.abs(local.rotation - before.rotation).max() > _STILL_RAD:
+                self._frames[link].wxyz = wxyz(local.rotation)
+            elif np.abs(local.translation - before.translation).max() > _STILL_M:
+                self._frames[link].position = tuple(local.translation.tolist())
+            else:
+                continue
+            self._local[link] = local
         self._shown = q
         return q
 
