@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import PinholeCamera, rotation_from_vector
 from rejshand_ros.hand.template import load_template
-from rejshand_ros.tracking.wrist import HandLength, hand_length, wrist_position
+from rejshand_ros.tracking.wrist import STEADY, HandLength, hand_length, wrist_position
 
 CAMERA = PinholeCamera.from_field_of_view(1280, 720, 65.0)
 LENS = PinholeCamera(1280, 720, CAMERA.matrix, np.array([-0.2, 0.05, 0.001, -0.001, 0.0]))
@@ -49,6 +49,19 @@ def test_noise_and_one_outlier_move_it_little(
     pixels[7] += 0.5 * extent
     found = wrist_position(pixels, points, CAMERA)
     assert abs(found[2] - place[2]) < 0.1 * place[2]
+
+
+@settings(deadline=None)
+@given(poses, turns, st.integers(0, 1000))
+def test_wrong_depths_of_finger_ends_do_not_move_it(
+    place: tuple[float, ...], turn: tuple[float, ...], seed: int
+) -> None:
+    points = _hand(turn)
+    pixels = CAMERA.project(points + place)
+    ends = [i for i in range(21) if i not in STEADY]
+    points[ends, 2] += np.random.default_rng(seed).normal(0, 0.04, len(ends))
+    found = wrist_position(pixels[STEADY], points[STEADY], CAMERA)
+    np.testing.assert_allclose(found, place, atol=1e-6)
 
 
 def test_points_that_make_no_sense_are_refused() -> None:

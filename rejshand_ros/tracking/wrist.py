@@ -14,9 +14,12 @@ import numpy as np
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
-from rejshand_ros.hand.keypoints import finger_keypoints
+from rejshand_ros.hand.keypoints import FINGERS, WRIST, finger_keypoints
 
-_CHAIN = (0, *finger_keypoints("middle"))
+STEADY = [WRIST, *(index for name in FINGERS[1:] for index in finger_keypoints(name)[:2])]
+"""Keypoints that place the wrist best: the palm and the fingers' first bones. The ends of the
+fingers are seen no better, and what the network takes their depth to be is much worse."""
+_CHAIN = (WRIST, *finger_keypoints("middle"))
 _ITERATIONS = 4
 _ROBUST_SHARE = 0.06
 """Reprojection errors beyond this share of the hand's extent weigh less (Huber)."""
@@ -46,8 +49,8 @@ def wrist_position(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Ar
     error. A few rounds of that with Huber weights are a Gauss-Newton in all but name.
 
     Args:
-        pixels: (21, 2) in the full image, distorted as the camera distorts.
-        keypoints: (21, 3) metres, camera axes, relative to the wrist.
+        pixels: (n, 2) in the full image, distorted as the camera distorts.
+        keypoints: (n, 3) metres, camera axes, relative to the wrist.
         camera: Intrinsics.
 
     Returns:
