@@ -202,3 +202,44 @@ def test_an_open_hand_opens_and_a_fist_closes_the_robot() -> None:
         heights.append(((tips["middle"] - frame.translation) @ frame.rotation)[2])
     assert KNUCKLES
     assert heights[0] - heights[1] > 0.04
+
+
+@pytest.mark.parametrize(
+    ("solver", "outcome"),
+    [
+        (SolverConfig(most_iterations=1, most_time_s=10.0), SolveOutcome.ITERATION_CAP),
+        (PATIENT, SolveOutcome.CONVERGED),
+    ],
+)
+def test_a_solve_says_how_it_ended(solver: SolverConfig, outcome: SolveOutcome) -> None:
+    config = RetargeterConfig(collision=False, solver=solver)
+    shadow = retargeter("shadow", Side.RIGHT, config)
+    result = shadow.retarget(human_hands(5, 1)[0], Side.RIGHT, PERIOD_NS)
+    assert result.outcome is outcome
+    assert result.iterations <= solver.most_iterations
+    assert set(result.fingertip_error_m) == set(FINGERS)
+
+
+def test_a_solve_without_time_says_so() -> None:
+    config = RetargeterConfig(objective="pinch", solver=SolverConfig(most_time_s=1e-9))
+    shadow = retargeter("shadow", Side.RIGHT, config)
+    capped = []
+    for hand in human_hands(5, 30):
+        shadow.reset()
+        result = shadow.retarget(hand, Side.RIGHT, PERIOD_NS)
+        if result.outcome is SolveOutcome.TIME_CAP:
+            capped.append(result)
+    # Only the longer solves get to look at the clock.
+    assert capped
+    assert max(result.iterations for result in capped) < config.solver.most_iterations
+
+
+def test_keypoints_beyond_all_numbers_are_infeasible_and_the_target_held() -> None:
+    solver = retargeter("allegro", Side.RIGHT, RetargeterConfig(solver=PATIENT))
+    hand = human_hands(0, 1)[0]
+    first = solver.retarget(hand, Side.RIGHT, PERIOD_NS)
+    hand[8] = 1e200
+    result = solver.retarget(hand, Side.RIGHT, 2 * PERIOD_NS)
+    assert result.outcome is SolveOutcome.INFEASIBLE
+    assert "not finite" in result.reason
+    np.testing.assert_allclose(result.positions, first.positions, atol=1e-9)
