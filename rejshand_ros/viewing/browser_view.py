@@ -118,7 +118,11 @@ class BrowserView:
 
     def show_picture(self, picture: LivePicture, hands: Sequence[LiveHand]) -> None:
         """Show a camera image with its skeletons, and mark hands that it does not show."""
-        self._picture.content = picture_html(picture, hands)
+        with self.together():
+            self._picture.content = picture_html(picture, hands)
+            self._show_hands(hands)
+
+    def _show_hands(self, hands: Sequence[LiveHand]) -> None:
         seen = {hand.side for hand in hands}
         for side, shown in self._sides.items():
             if side not in seen:
