@@ -196,9 +196,9 @@ def test_error_lines_lead_from_the_asked_to_the_reached_fingertips() -> None:
     scene = Scene()
     robot = load_robot_hand("allegro", Side.RIGHT)
     figure = RobotFigure(scene, "/robot", robot, RigidTransform())
-    comparison = ComparisonFigure(scene, "/compared", robot, RigidTransform(), scale=1.5)
-    keypoints = load_template().rest_keypoints
     lines = figure.finger_lines(robot.rest)
+    comparison = ComparisonFigure(scene, "/compared", robot, RigidTransform(), 1.5, lines)
+    keypoints = load_template().rest_keypoints
     comparison.show(keypoints, lines)
     drawn = scene.nodes["/compared/error"].points
     for index, finger in enumerate(lines):

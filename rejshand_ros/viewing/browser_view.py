@@ -222,7 +222,8 @@ class BrowserView:
         # A robot's forearm may hang down where the comparison would stand.
         below = at(-half if moving.depth_m > 0.6 * _ROW_M else 0.0, -_ROW_M)
         scale = robot.objective(objective).scale
-        comparison = ComparisonFigure(scene, f"/{side}/compared", robot, below, scale)
+        lines = moving.finger_lines(np.array(robot.rest, float))
+        comparison = ComparisonFigure(scene, f"/{side}/compared", robot, below, scale, lines)
         card = self._server.gui.add_html("", order=_STATE_ORDER + 0.1 * place)
         return _SideOfPage(robot, human, moving, comparison, card, np.array(robot.rest, float))
 

@@ -216,6 +216,7 @@ class ComparisonFigure:
         robot: RobotHandConfig,
         world_from_operator: RigidTransform,
         scale: float,
+        robot_fingers: dict[str, Array],
     ) -> None:
         """Show nothing yet.
 
@@ -225,17 +226,27 @@ class ComparisonFigure:
             robot: The hand.
             world_from_operator: Where both operator frames stand.
             scale: Robot metres for a human metre.
+            robot_fingers: As `RobotFigure.finger_lines` gives them.
         """
-        self._fingers = tuple(robot.fingertip_links)
+        self._fingers = tuple(f for f in robot.fingertip_links if f in FINGERS)
         self._scale = scale
         place(scene, path, world_from_operator)
-        blank = np.zeros((1, 2, 3), np.float32)
-        styles = {"robot": 0.006, "human": 0.004, "error": 0.004}
+        joints = sum(len(line) - 1 for line in robot_fingers.values())
+        bones = [PALM_RGB if p == 0 else FINGER_RGB[finger_of(c)] for p, c in BONES]
+        # A page that is open does not take another number of lines, or other colours, later.
+        looks = {
+            "robot": (0.006, [ROBOT_RGB] * joints),
+            "human": (0.004, bones),
+            "error": (0.004, [ERROR_RGB] * len(self._fingers)),
+        }
         self._lines = {
             name: scene.add_line_segments(
-                f"{path}/{name}", points=blank, colors=ROBOT_RGB, thickness=thickness
+                f"{path}/{name}",
+                points=np.zeros((len(colours), 2, 3), np.float32),
+                colors=_linear(colours),
+                thickness=thickness,
             )
-            for name, thickness in styles.items()
+            for name, (thickness, colours) in looks.items()
         }
         self._dots = {
             finger: scene.add_icosphere(
@@ -254,23 +265,19 @@ class ComparisonFigure:
         """
         human = self._scale * np.asarray(keypoints_in_wrist, float)
         bones = np.array([[human[parent], human[child]] for parent, child in BONES])
-        colours = [PALM_RGB if p == 0 else FINGER_RGB[finger_of(c)] for p, c in BONES]
-        _set(self._lines["human"], bones, np.array(colours, np.uint8))
-        segments = [np.stack([line[:-1], line[1:]], axis=1) for line in robot_fingers.values()]
-        robot = np.concatenate(segments)
-        _set(self._lines["robot"], robot, np.array([ROBOT_RGB] * len(robot), np.uint8))
-        asked = {f: human[finger_keypoints(f)[3]] for f in self._fingers if f in FINGERS}
-        errors = np.array([[asked[f], robot_fingers[f][-1]] for f in asked])
-        _set(self._lines["error"], errors, np.array([ERROR_RGB] * len(errors), np.uint8))
+        robot = [np.stack([line[:-1], line[1:]], axis=1) for line in robot_fingers.values()]
+        asked = {finger: human[finger_keypoints(finger)[3]] for finger in self._fingers}
+        errors = np.array([[point, robot_fingers[finger][-1]] for finger, point in asked.items()])
+        for name, points in (
+            ("human", bones), ("robot", np.concatenate(robot)), ("error", errors),
+        ):  # fmt: skip
+            self._lines[name].points = points.astype(np.float32)
         for finger, point in asked.items():
             self._dots[finger].position = tuple(point.tolist())
             self._dots[finger].visible = True
 
 
-def _set(lines: Any, points: Array, colours: NDArray[np.uint8]) -> None:
-    """Replace line segments (n, 2, 3) and the colour (n, 3) of each."""
-    if lines.colors.ndim == 1 or len(lines.colors) != len(points):
-        # The page shows the colours of lines as if they were linear.
-        linear = np.rint(255 * (colours / 255.0) ** 2.2).astype(np.uint8)
-        lines.colors = np.repeat(linear[:, None], 2, axis=1)
-    lines.points = points.astype(np.float32)
+def _linear(colours: list[Rgb]) -> NDArray[np.uint8]:
+    """Both ends' colours of each line, (n, 2, 3): the page takes them as if they were linear."""
+    linear = np.rint(255 * (np.array(colours) / 255.0) ** 2.2).astype(np.uint8)
+    return np.repeat(linear[:, None], 2, axis=1)
