@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from rejshand_ros.urdf import read_urdf
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [*ROOT.glob("rejshand_ros/**/*.py"), *ROOT.glob("scripts/*.py")]
+_HAND_NODES = ("command", "retargeting", "simulation")
 OUTSIDE = ("/etc/passwd", "../../../../etc/passwd", "../../secret", "x\0y")
 
 
@@ -80,3 +84,39 @@ def test_every_dependency_is_pinned_and_its_licence_listed() -> None:
         )
         assert row, f"run scripts/list_licences.py: {pin} is not in docs/licences.md"
     assert "not told" not in page
+
+
+def test_the_policy_lets_each_node_do_what_an_episode_needs() -> None:
+    """Least of all: publish the chain's topics, and let the recorder hear every one of them."""
+    from rejshand_ros.nodes.topics import SIDES, chain_topics
+
+    root = ElementTree.parse(ROOT / "config/security/policy.xml").getroot()
+    enclaves = {tag.get("path"): tag for tag in root.iter("enclave")}
+    nodes = {"camera", "hand_pose", "recorder", "viewer"}
+    nodes |= {f"{side}/{node}" for side in SIDES["both"] for node in _HAND_NODES}
+    assert set(enclaves) == {f"/{node}" for node in nodes}
+
+    def allowed(enclave: ElementTree.Element, right: str) -> set[str | None]:
+        return {
+            topic.text
+            for part in enclave.iter("topics")
+            if part.get(right) == "ALLOW"
+            for topic in part.iter("topic")
+        }
+
+    wanted = {"/" + topic.name.lstrip("/") for topic in chain_topics(SIDES["both"])}
+    assert wanted <= allowed(enclaves["/recorder"], "subscribe")
+    published = set().union(*(allowed(enclave, "publish") for enclave in enclaves.values()))
+    assert wanted <= published
+    # Nobody but its own side's command node moves a hand.
+    for side in SIDES["both"]:
+        topic = f"/{side}/joint_command"
+        movers = [path for path, tag in enclaves.items() if topic in allowed(tag, "publish")]
+        assert movers == [f"/{side}/command"]
+
+
+def test_the_policy_is_what_the_nodes_of_a_running_chain_do() -> None:
+    script = ROOT / "scripts/make_security_policy.py"
+    command = [sys.executable, str(script), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
