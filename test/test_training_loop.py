@@ -240,3 +240,35 @@ def test_export_agrees_with_torch(backbone: str, tmp_path: Path) -> None:
         for name, value in zip(OUTPUT_NAMES, network(images), strict=True):
             theirs = getattr(answer, name)
             assert np.abs(theirs - value.numpy()).max() < 5e-3 * max(1.0, np.abs(theirs).max())
+
+
+def test_begins_with_trained_weights_of_another_input_size(source: Source, tmp_path: Path) -> None:
+    config = _config(tmp_path, steps=2, batch=4)
+    trained = train(config, [source]).average
+    save_network(trained, tmp_path / "trained.safetensors")
+    larger = replace(config, network=replace(_NETWORK, input_size=96), seed=9)
+    begun = make_state(replace(larger, start=str(tmp_path / "trained.safetensors"))).network
+    fresh = make_state(larger).network
+    for name, value in trained.state_dict().items():
+        ours = begun.state_dict()[name]
+        if ours.shape == value.shape:
+            assert torch.allclose(ours, value, atol=2e-3, rtol=2e-3), name
+        else:
+            assert "cells" in name
+    assert not torch.equal(begun.adapter.coarse.weight, fresh.adapter.coarse.weight)
+
+
+def test_weights_of_another_architecture_are_no_start(source: Source, tmp_path: Path) -> None:
+    config = _config(tmp_path, steps=1, batch=4)
+    save_network(make_state(config).average, tmp_path / "small.safetensors")
+    wider = replace(config, network=replace(_NETWORK, width=96))
+    with pytest.raises(ModelFileError, match=r"small\.safetensors.* width 64; 96"):
+        make_state(replace(wider, start=str(tmp_path / "small.safetensors")))
+
+
+def test_trains_on_batches_made_on_the_device(source: Source, tmp_path: Path) -> None:
+    config = _config(tmp_path, steps=3, batch=4)
+    config = replace(config, data=replace(config.data, on_device=True))
+    state = train(config, [source])
+    assert state.step == 3
+    assert all(torch.isfinite(p).all() for p in state.average.parameters())

@@ -100,7 +100,6 @@ class NetworkConfig:
 
 _LIGHT: Mapping[str, Any] = MappingProxyType(
     {
-        "input_size": 128,
         "width": 256,
         "fine_level": True,
         "keypoint_maps": 2,
@@ -123,9 +122,9 @@ PRESETS: Mapping[str, NetworkConfig] = MappingProxyType(
         "sa12": NetworkConfig(backbone="fastvit_sa12"),
         "t8": NetworkConfig(backbone="fastvit_t8"),
         # Real time on one CPU core: the shipped default, from ImageNet weights.
-        "light": NetworkConfig(backbone="tf_efficientnet_lite0", **_LIGHT),
+        "light": NetworkConfig(backbone="tf_efficientnet_lite0", input_size=192, **_LIGHT),
         # Half as many multiplications, and no ImageNet weights that the project could get at.
-        "lightest": NetworkConfig(backbone="mobilenetv4_conv_small", **_LIGHT),
+        "lightest": NetworkConfig(backbone="mobilenetv4_conv_small", input_size=128, **_LIGHT),
     }
 )
 

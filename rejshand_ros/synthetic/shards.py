@@ -1,12 +1,15 @@
 """Samples rendered ahead into files, so that training spends its time on training.
 
-`python -m rejshand_ros.synthetic.shards FOLDER --count 24000 --size 160`
+`python -m rejshand_ros.synthetic.shards FOLDER --count 24000 --size 160 --workers 2`
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,13 +111,35 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=160, help="side of a crop, pixels")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--backgrounds", type=Path, help="folder of pictures without hands")
+    parser.add_argument("--workers", type=int, default=1, help="processes that render at once")
+    parser.add_argument(
+        "--uniform-poses", type=float, default=SyntheticConfig.uniform_pose_share,
+        help="share of poses drawn evenly over the joint limits",
+    )  # fmt: skip
     given = parser.parse_args()
     config = SyntheticConfig(
         seed=given.seed, size=given.size, box_scale=WIDE_MARGIN, centre_jitter=0.05,
-        background_folder=given.backgrounds,
+        background_folder=given.backgrounds, uniform_pose_share=given.uniform_poses,
     )  # fmt: skip
+    starts = range(0, given.count, given.shard)
+    workers = min(given.workers, len(starts))
+    if workers < 1:
+        raise InputError(f"--workers {given.workers}, --count {given.count}; 1 or more needed")
+    if workers == 1:
+        _render(config, starts, given)
+        return
+    # Each worker takes every so-manieth shard, so that all of them fill the folder from its start.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        shares = [starts[first::workers] for first in range(workers)]
+        for done in [pool.submit(_render, config, share, given) for share in shares]:
+            done.result()
+
+
+def _render(config: SyntheticConfig, starts: Sequence[int], given: argparse.Namespace) -> None:
+    """The shards that begin at these numbers, as `main` was asked for them."""
     generator = SyntheticGenerator(config)
-    for start in range(0, given.count, given.shard):
+    for start in starts:
         path = given.folder / f"shard_{start // given.shard:04d}.npz"
         if not path.exists():
             generate_shard(generator, start, min(given.shard, given.count - start), path)

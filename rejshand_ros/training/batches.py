@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rejshand_ros.errors import ConfigError, CorruptImageError
 from rejshand_ros.inference.predictor import network_input
@@ -21,6 +22,8 @@ from rejshand_ros.training.crops import CropStore
 class Batch:
     """Samples side by side; see `TrainingSample` for the fields.
 
+    Arrays, or tensors where they were made on the training device.
+
     Attributes:
         images: (N, 3, S, S) float32, RGB/255 - 0.5.
         keypoints_2d: (N, 21, 2).
@@ -31,13 +34,13 @@ class Batch:
         weight: (N,).
     """
 
-    images: NDArray[np.float32]
-    keypoints_2d: NDArray[np.float32]
-    keypoints_3d: NDArray[np.float32]
-    vertices: NDArray[np.float32]
-    presence: NDArray[np.float32]
-    right: NDArray[np.float32]
-    weight: NDArray[np.float32]
+    images: NDArray[np.float32] | Tensor
+    keypoints_2d: NDArray[np.float32] | Tensor
+    keypoints_3d: NDArray[np.float32] | Tensor
+    vertices: NDArray[np.float32] | Tensor
+    presence: NDArray[np.float32] | Tensor
+    right: NDArray[np.float32] | Tensor
+    weight: NDArray[np.float32] | Tensor
 
     @classmethod
     def of(cls, samples: Sequence[TrainingSample]) -> Batch:

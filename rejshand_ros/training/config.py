@@ -107,6 +107,10 @@ class DataConfig:
         freihand_share: How often its images are drawn.
         mano: The user's own MANO_RIGHT.pkl, which FreiHAND needs.
         cache: Folder for prepared crops.
+        on_device: Keep all crops in the training device's memory, and cut and change them there;
+            for a GPU, which would wait for the processors otherwise.
+        growing: The folder of rendered shards is still being filled: take in new ones while
+            training. Needs `on_device`.
     """
 
     photographs: str = ""
@@ -118,6 +122,12 @@ class DataConfig:
     freihand_share: float = 1.0
     mano: str = ""
     cache: str = "out/cache"
+    on_device: bool = False
+    growing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.growing and not (self.on_device and self.synthetic):
+            raise ConfigError("data.growing is true; valid with data.on_device and data.synthetic")
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,8 @@ class TrainConfig:
         augment: Augmentation.
         losses: Weights of the losses.
         schedule: Length and rates.
+        start: Weights of a trained network to begin with, for a longer run or other data; empty
+            for none. Tensors of another shape (of another input size, say) begin anew.
         out: Folder of checkpoints and logs.
         seed: Where chance starts.
         threads: Threads of torch; 0 leaves them as they are.
@@ -144,6 +156,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    start: str = ""
     out: str = "out/train"
     seed: int = 0
     threads: int = 0

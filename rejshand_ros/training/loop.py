@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,16 @@ from rejshand_ros.network.build import build_network
 from rejshand_ros.network.rejshand import NetworkOutput, ReJSHand
 from rejshand_ros.training.batches import Batch, BatchMaker, Source, prefetched
 from rejshand_ros.training.config import ScheduleConfig, TrainConfig
+from rejshand_ros.training.device_batches import DeviceBatchMaker, endless
 from rejshand_ros.training.losses import Targets, losses, place_loss
 from rejshand_ros.training.precision import Precision
 from rejshand_ros.training.processes import ALONE, Processes, share_batch_norm
-from rejshand_ros.training.state import TrainState, averaged_copy, update_average
+from rejshand_ros.training.state import (
+    TrainState,
+    averaged_copy,
+    begin_with,
+    update_average,
+)
 
 Report = Callable[[int, dict[str, float], ReJSHand], None]
 
@@ -42,7 +48,10 @@ def make_state(config: TrainConfig, mesh: HandMesh | None = None) -> TrainState:
     """A run's beginning: random (or pretrained) weights, drawn by the seed; see `train`."""
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
-    network = build_network(config.network, mesh).to(device)
+    network = build_network(config.network, mesh)
+    if config.start:
+        begin_with(network, Path(config.start))
+    network = network.to(device)
     if config.schedule.channels_last:
         network = network.to(memory_format=torch.channels_last)
     average = averaged_copy(network)
@@ -104,17 +113,8 @@ def train(
         state.restore(path)
     share_batch_norm(state.network, processes)
     device = next(state.network.parameters()).device
-    maker = BatchMaker(
-        sources,
-        config.network.input_size,
-        config.schedule.batch,
-        config.augment,
-        config.seed,
-        rank=processes.rank,
-        processes=processes.count,
-    )
+    maker, batches = _batches(config, sources, state.step, device, processes)
     clock = _Clock(config.schedule, state)
-    batches = prefetched(maker, state.step)
     sums: dict[str, float] = {}
     try:
         for batch in batches:
@@ -137,6 +137,38 @@ def train(
             state.save(path)
     processes.wait()
     return state
+
+
+def _batches(
+    config: TrainConfig,
+    sources: list[Source],
+    first: int,
+    device: torch.device,
+    processes: Processes,
+) -> tuple[BatchMaker | DeviceBatchMaker, Iterator[Batch]]:
+    """What makes the batches, and the batches from step `first` on."""
+    size, batch = config.network.input_size, config.schedule.batch
+    if config.data.on_device:
+        if processes.count > 1:
+            raise ConfigError(
+                f"data.on_device with {processes.count} processes; its batches are not shared out:"
+                " valid with one process"
+            )
+        growing = Path(config.data.synthetic) if config.data.growing else None
+        ours = DeviceBatchMaker(
+            sources, size, batch, config.augment, device, config.seed, growing=growing
+        )
+        return ours, endless(ours, first)
+    maker = BatchMaker(
+        sources,
+        size,
+        batch,
+        config.augment,
+        config.seed,
+        rank=processes.rank,
+        processes=processes.count,
+    )
+    return maker, prefetched(maker, first)
 
 
 def train_step(
@@ -162,9 +194,9 @@ def train_step(
         module.eval()
     device = next(network.parameters()).device
     targets = Targets(
-        **{f.name: torch.from_numpy(getattr(batch, f.name)).to(device) for f in fields(Targets)}
+        **{f.name: torch.as_tensor(getattr(batch, f.name)).to(device) for f in fields(Targets)}
     )
-    images = torch.from_numpy(batch.images).to(device)
+    images = torch.as_tensor(batch.images).to(device)
     if schedule.channels_last:
         images = images.contiguous(memory_format=torch.channels_last)
     with Precision.of(schedule, device).arithmetic():
@@ -201,11 +233,12 @@ def train_step(
 
 def _why(batch: Batch, rate: float) -> str:
     """What may have spoilt a loss that is not a number."""
-    if not np.isfinite(batch.images).all():
-        bad = np.flatnonzero(~np.isfinite(batch.images).all((1, 2, 3)))
-        return f"images {bad.tolist()} of the batch are not finite; finite ones are needed"
+    finite = torch.isfinite(torch.as_tensor(batch.images)).all(3).all(2).all(1)
+    if not finite.all():
+        bad = torch.nonzero(~finite)[:, 0].tolist()
+        return f"images {bad} of the batch are not finite; finite ones are needed"
     # Labels that are no numbers count as unknown; the trust in them must be one.
-    if not np.isfinite(batch.weight).all():
+    if not torch.isfinite(torch.as_tensor(batch.weight)).all():
         return f"weights {batch.weight.tolist()} of the batch; finite ones are needed"
     return (
         f"images and weights are finite, so training has diverged; a rate below {rate:g} is needed"

@@ -23,11 +23,11 @@ from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.training.corrupt import CorruptImages
 from rejshand_ros.training.crops import CropStore
 
-CROP_SIZE = 192
+CROP_SIZE = 256
 """Side of a cached crop, pixels."""
 CROP_SCALE = 1.9
 """Side of a cached crop over that of the keypoints' square hull: 1.5 of the network's boxes."""
-_VERSION = 1
+_VERSION = 2
 # Nearer than this (in hull sides) hardly anyone holds a hand to a camera; close-up pictures are
 # cut from wider ones, so their own width says nothing of the angle that they span.
 _NEAREST_FOCAL = 2.5

@@ -12,6 +12,7 @@ from torch import nn
 
 from rejshand_ros.errors import ModelFileError, reason_of
 from rejshand_ros.network.build import build_network
+from rejshand_ros.network.checkpoint import load_network
 from rejshand_ros.network.config import NetworkConfig
 from rejshand_ros.network.rejshand import ReJSHand
 
@@ -113,6 +114,33 @@ def network_of_run(path: Path) -> tuple[ReJSHand, dict[str, Any]]:
     except Exception as error:
         raise ModelFileError(f"checkpoint {path} cannot be read: {reason_of(error)}") from error
     return network.eval().requires_grad_(False), training
+
+
+def begin_with(network: ReJSHand, path: Path) -> None:
+    """Give a network the weights of a trained one, wherever their shapes agree.
+
+    Args:
+        network: Changed.
+        path: A .safetensors file as training and `rejshand export-model` write it.
+
+    Raises:
+        ModelFileError: It is missing, unreadable or of another architecture.
+    """
+    trained, theirs = load_network(path)
+    ours = network.config
+    for name in ("backbone", "head", "width", "fine_level"):
+        if getattr(theirs, name) != getattr(ours, name):
+            raise ModelFileError(
+                f"weights {path} to start from have {name} {getattr(theirs, name)};"
+                f" {getattr(ours, name)} is needed"
+            )
+    own = network.state_dict()
+    fitting = {
+        name: value
+        for name, value in trained.state_dict().items()
+        if name in own and own[name].shape == value.shape
+    }
+    network.load_state_dict(fitting, strict=False)
 
 
 def averaged_copy(network: ReJSHand) -> ReJSHand:
