@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from test_recording_round_trip import serialised_text
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.reader import EpisodeReader
-from rejshand_ros.recording.repair import repair_episode
+from rejshand_ros.recording.repair import is_being_written, repair_episode
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
-from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
+from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
 
 STREAM = RecordedTopic("/stream", "std_msgs/msg/String")
 DESCRIPTION = RecordedTopic("/robot_description", "std_msgs/msg/String", latched=True)
@@ -58,6 +59,7 @@ def test_preroll_memory_is_bounded(tmp_path: Path) -> None:
         recorder.on_message(STREAM.name, index, serialised_text("x" * 80))
     recorder.start(EpisodeCard("take"), 1000)
     assert 5 <= recorder.counts[STREAM.name] <= 12
+    recorder.stop()
 
 
 def test_the_next_episode_starts_fresh(tmp_path: Path) -> None:
@@ -171,3 +173,21 @@ def test_a_disk_that_refuses_costs_no_more_than_what_it_refused(tmp_path: Path) 
     assert found == list(range(len(found)))
     # A flush every half second, of messages 10 ms apart.
     assert len(found) >= int(written) - 100
+
+
+def test_an_episode_that_cannot_be_completed_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock would keep a repair away for as long as the recorder lives."""
+    writer = EpisodeWriter(tmp_path / "take", [STREAM])
+    writer.write(STREAM.name, 1, serialised_text("whole"))
+    writer.flush()
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writer._writer, "finish", full)
+    with pytest.raises(RecordingError, match="No space left"):
+        writer.close()
+    assert not is_being_written(tmp_path / "take")
+    assert repair_episode(tmp_path / "take").messages == 1

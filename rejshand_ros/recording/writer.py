@@ -265,6 +265,9 @@ class EpisodeWriter:
             )
             write_card(self.folder, self.card)
         except OSError as error:
+            # Its lock would keep a repair away for as long as this process lives.
+            with contextlib.suppress(OSError):
+                self._stream.close()
             raise RecordingError(
                 f"cannot complete episode {self.folder}: {error.strerror}; "
                 "free some space and run 'rejshand repair' on it"
