@@ -29,7 +29,6 @@ def test_without_ray_the_error_says_what_to_install(
 def test_ray_gives_the_same_data_set(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("ray", reason="needs the optional package ray: pip install 'ray[default]'")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if where == "here":
         compare_with_this_process(tmp_path)
