@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,15 +12,27 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from episodes import JOINT_NAMES, START_NS, joint_positions, write_episode
+from episodes import (
+    COMMAND,
+    JOINT_NAMES,
+    JOINTS,
+    START_NS,
+    command_message,
+    joint_message,
+    joint_positions,
+    serialise,
+    write_episode,
+)
 
 from rejshand_ros.errors import ConfigError, RecordingError
 from rejshand_ros.recording.dataset.alignment import align_episode
-from rejshand_ros.recording.dataset.export import ExportConfig, export_dataset
+from rejshand_ros.recording.dataset.export import FORMATS, ExportConfig, export_dataset
 from rejshand_ros.recording.dataset.frames import frames
 from rejshand_ros.recording.dataset.statistics import describe, merge
-from rejshand_ros.recording.episode import EpisodeCard, read_card
+from rejshand_ros.recording.episode import EpisodeCard, read_card, write_card
+from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.writer import EpisodeWriter
 
 
 def grey_levels(folder: Path) -> list[int]:
@@ -55,6 +68,40 @@ def test_a_lost_image_is_replaced_by_its_nearest_and_reported(tmp_path: Path) ->
 def test_an_episode_without_joint_states_is_refused(tmp_path: Path) -> None:
     folder = write_episode(tmp_path / "take", 5, joints=False)
     with EpisodeReader(folder) as reader, pytest.raises(RecordingError, match="joint states"):
+        align_episode(reader, read_card(folder))
+
+
+def test_a_message_without_joints_changes_nothing(tmp_path: Path) -> None:
+    """A driver that starts, or a command of a hand that nobody has engaged, names none."""
+    plain = write_episode(tmp_path / "plain", 6)
+    folder = tmp_path / "take"
+    with EpisodeReader(plain) as reader, EpisodeWriter(folder, reader.recorded_topics) as writer:
+        none = np.zeros(0)
+        state = dataclasses.replace(joint_message(START_NS), name=[], position=none)
+        command = command_message(START_NS, START_NS, False)
+        command = dataclasses.replace(command, names=[], positions=none, velocities=none)
+        for topic, message in ((JOINTS, state), (COMMAND, command)):
+            writer.write(topic.name, START_NS, serialise(topic, message))
+        for name, _, received_ns, data in reader.serialised():
+            writer.write(name, received_ns, data)
+    episodes = []
+    for source in (plain, folder):
+        with EpisodeReader(source) as reader:
+            episodes.append(align_episode(reader, read_card(source)))
+    assert episodes[1].state_names == tuple(JOINT_NAMES)
+    np.testing.assert_array_equal(episodes[0].state, episodes[1].state)
+    np.testing.assert_array_equal(episodes[0].action, episodes[1].action)
+
+
+def test_joints_that_change_midway_are_refused(tmp_path: Path) -> None:
+    plain = write_episode(tmp_path / "plain", 6)
+    folder = tmp_path / "take"
+    other = dataclasses.replace(joint_message(START_NS), name=["joint_0", "wrist"])
+    with EpisodeReader(plain) as reader, EpisodeWriter(folder, reader.recorded_topics) as writer:
+        writer.write(JOINTS.name, START_NS, serialise(JOINTS, other))
+        for name, _, received_ns, data in reader.serialised():
+            writer.write(name, received_ns, data)
+    with EpisodeReader(folder) as reader, pytest.raises(RecordingError, match="midway"):
         align_episode(reader, read_card(folder))
 
 
@@ -123,6 +170,43 @@ def test_an_interrupted_export_is_taken_up_again(tmp_path: Path) -> None:
     report = export_dataset([tmp_path / "in"], tmp_path / "out")
     assert report.reused == 1
     assert report.episodes == ("a", "b")
+
+
+def test_episodes_of_one_name_in_two_folders_are_both_exported(tmp_path: Path) -> None:
+    for day, images in (("monday", 6), ("tuesday", 9)):
+        write_episode(tmp_path / day / "take1", images)
+    days = [tmp_path / "monday", tmp_path / "tuesday"]
+    report = export_dataset(days, tmp_path / "out")
+    assert report.episodes == ("monday/take1", "tuesday/take1")
+    assert report.frames == 6 + 9
+    assert export_dataset(days, tmp_path / "out").reused == 2
+
+
+def test_a_success_corrected_in_the_card_reaches_the_data_set(tmp_path: Path) -> None:
+    folder = write_episode(tmp_path / "in/take", 4, card=EpisodeCard("take", success=True))
+    config = ExportConfig(format="robomimic")
+    last_rewards = []
+    for success in (True, False):
+        write_card(folder, read_card(folder).completed(success=success))
+        export_dataset([tmp_path / "in"], tmp_path / "out", config)
+        with h5py.File(tmp_path / "out/demonstrations.hdf5") as file:
+            last_rewards.append(file["data/demo_0/rewards"][-1])
+    assert last_rewards == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_episodes_of_different_robots_are_not_mixed(form: str, tmp_path: Path) -> None:
+    plain = write_episode(tmp_path / "in/a", 6)
+    folder = tmp_path / "in/b"
+    with EpisodeReader(plain) as reader, EpisodeWriter(folder, reader.recorded_topics) as writer:
+        for item in reader.messages():
+            message = item.message
+            if item.topic == JOINTS.name:
+                message = dataclasses.replace(message, name=["thumb", "index"])
+            data = message_store().serialize_cdr(message, item.msgtype)
+            writer.write(item.topic, item.received_ns, bytes(data))
+    with pytest.raises(RecordingError, match="differ in state_names"):
+        export_dataset([tmp_path / "in"], tmp_path / "out", ExportConfig(format=form))
 
 
 def test_workers_give_the_same_data_set(tmp_path: Path) -> None:

@@ -107,9 +107,11 @@ def _series(reader: EpisodeReader) -> tuple[list[Series], list[Series]]:
             if item.msgtype == _COMMAND
             else (message.name, message.position)
         )
+        if not joints:
+            continue  # of a driver that starts, or a hand that nobody has engaged
         if names.setdefault(item.topic, tuple(joints)) != tuple(joints):
             raise RecordingError(f"{reader.folder}: the joints of {item.topic} change midway")
-        if len(given) == len(joints) > 0:
+        if len(given) == len(joints):
             rows[item.topic].append((stamp_ns(message.header.stamp), given))
     found: tuple[list[Series], list[Series]] = ([], [])
     for topic in sorted(rows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from rejshand_ros.errors import MissingDependencyError, RecordingError, unknown_choice
 from rejshand_ros.recording.dataset import lerobot, robomimic
 from rejshand_ros.recording.dataset.alignment import align_episode
-from rejshand_ros.recording.dataset.lerobot import Part, staged_part
+from rejshand_ros.recording.dataset.parts import Part, staged_part
 from rejshand_ros.recording.episode import CARD_NAME, METADATA_NAME, read_card
 from rejshand_ros.recording.reader import EpisodeReader
 
@@ -130,16 +131,33 @@ def stage_episode(folder: str, staging: str, config: ExportConfig) -> dict[str, 
         return {"refused": str(error)}
 
 
+def _labels(folders: list[Path]) -> dict[Path, str]:
+    """What each episode is called: by its name, or where that is not enough, its place."""
+    several = {name for name, n in Counter(folder.name for folder in folders).items() if n > 1}
+    labels = {
+        folder: f"{folder.resolve().parent.name}/{folder.name}"
+        if folder.name in several
+        else folder.name
+        for folder in folders
+    }
+    count = Counter(labels.values())
+    return {f: label if count[label] == 1 else str(f.resolve()) for f, label in labels.items()}
+
+
 def _staging_folder(root: Path, folder: Path, config: ExportConfig) -> Path:
     """Changes with the episode's content and the options that shape it."""
     size = sum(path.stat().st_size for path in sorted(folder.glob("*.mcap")))
-    key = json.dumps([folder.name, size, read_card(folder).task, config.format, config.fps])
+    card = read_card(folder)
+    place = str(folder.resolve())
+    key = json.dumps([place, size, card.task, card.success, config.format, config.fps])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return root / _STAGING / f"{folder.name}-{digest}"
 
 
 def _run(work: dict[Path, Path], config: ExportConfig) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Stage episodes (episode -> staging folder) and yield results as they come."""
+    if not work:
+        return
     if config.backend == "ray":
         yield from _run_ray(work, config)
     elif config.workers == 1 or len(work) < 2:
@@ -217,31 +235,33 @@ def export_dataset(
     left_out: dict[str, str] = {}
     parts: dict[str, Part] = {}
     work: dict[Path, Path] = {}
-    for folder in find_episodes(paths):
+    labels = _labels(find_episodes(paths))
+    for folder, label in labels.items():
         card = read_card(folder)
         if not (folder / METADATA_NAME).exists():
-            left_out[folder.name] = "unfinished; run 'rejshand repair' on it"
+            left_out[label] = "unfinished; run 'rejshand repair' on it"
         elif config.only_success and card.success is not True:
-            left_out[folder.name] = "not marked as a success"
+            left_out[label] = "not marked as a success"
         else:
             staging = _staging_folder(root, folder, config)
             done = staged_part(staging)
             if done is not None:
-                parts[folder.name] = done
+                parts[label] = done
             else:
                 work[folder] = staging
     reused = len(parts)
     total = reused + len(work)
     root.mkdir(parents=True, exist_ok=True)
     for number, (folder, result) in enumerate(_run(work, config), reused + 1):
+        label = labels[folder]
         if "refused" in result:
-            left_out[folder.name] = result["refused"]
+            left_out[label] = result["refused"]
         else:
             part = staged_part(Path(result["part"]))
             if part is None:
                 raise RecordingError(f"the staged episode {result['part']} cannot be read back")
-            parts[folder.name] = part
-        progress(number, total, folder.name)
+            parts[label] = part
+        progress(number, total, label)
     if not parts:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise RecordingError(f"no episode is left to export ({reasons})")

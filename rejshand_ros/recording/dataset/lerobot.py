@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.dataset.alignment import AlignedEpisode
 from rejshand_ros.recording.dataset.frames import frames
+from rejshand_ros.recording.dataset.parts import PART_NAME, Part, check_alike
 from rejshand_ros.recording.dataset.statistics import describe, describe_images, merge
 from rejshand_ros.recording.episode import write_atomically
 from rejshand_ros.recording.reader import EpisodeReader
@@ -30,29 +30,7 @@ _CHUNK = 1000
 _DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 _EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-_PART = "part.json"
 _PIXELS_A_FRAME = 400
-
-
-@dataclass(frozen=True)
-class Part:
-    """One staged episode.
-
-    Attributes:
-        folder: Where data.parquet and video.mp4 lie.
-        facts: What `assemble` must know of it.
-    """
-
-    folder: Path
-    facts: dict[str, Any]
-
-
-def staged_part(folder: Path) -> Part | None:
-    """A part that was completed before, or None."""
-    try:
-        return Part(folder, json.loads((folder / _PART).read_text()))
-    except (OSError, ValueError):
-        return None
 
 
 def write_part(reader: EpisodeReader, episode: AlignedEpisode, folder: Path) -> Part:
@@ -115,7 +93,7 @@ def write_part(reader: EpisodeReader, episode: AlignedEpisode, folder: Path) -> 
             CAMERA: {**describe_images(np.concatenate(pixels)), "count": [count]},
         },
     }
-    write_atomically(folder / _PART, json.dumps(facts))
+    write_atomically(folder / PART_NAME, json.dumps(facts))
     return Part(folder, facts)
 
 
@@ -164,17 +142,6 @@ def _features(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_alike(parts: list[Part]) -> None:
-    first = parts[0].facts
-    for part in parts[1:]:
-        for key in ("fps", "height", "width", "state_names", "action_names"):
-            if part.facts[key] != first[key]:
-                raise RecordingError(
-                    f"episodes {first['name']} and {part.facts['name']} differ in {key}: "
-                    f"{first[key]} and {part.facts[key]}; export them apart"
-                )
-
-
 def assemble(parts: list[Part], root: Path, robot_type: str, validation: int = 0) -> None:
     """Number staged episodes and write the data set.
 
@@ -187,9 +154,7 @@ def assemble(parts: list[Part], root: Path, robot_type: str, validation: int = 0
     Raises:
         RecordingError: There is none, or they differ in rate, size or joints.
     """
-    if not parts:
-        raise RecordingError("no episode is left to export")
-    _check_alike(parts)
+    check_alike(parts)
     for old in ("data", "videos", "meta"):
         shutil.rmtree(root / old, ignore_errors=True)
     tasks = list(dict.fromkeys(part.facts["task"] for part in parts))

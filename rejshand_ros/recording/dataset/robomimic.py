@@ -11,7 +11,7 @@ import numpy as np
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.dataset.alignment import AlignedEpisode
 from rejshand_ros.recording.dataset.frames import frames
-from rejshand_ros.recording.dataset.lerobot import Part
+from rejshand_ros.recording.dataset.parts import PART_NAME, Part, check_alike
 from rejshand_ros.recording.episode import write_atomically
 from rejshand_ros.recording.reader import EpisodeReader
 
@@ -27,10 +27,12 @@ def write_part(reader: EpisodeReader, episode: AlignedEpisode, folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     count = len(episode.times_ns)
     written = 0
+    size = (0, 0)
     with h5py.File(folder / "demo.hdf5", "w") as file:
         images = None
         for image in frames(reader, episode):
             if images is None:
+                size = image.shape[:2]
                 images = file.create_dataset(
                     "obs/camera_image",
                     (count, *image.shape),
@@ -57,12 +59,14 @@ def write_part(reader: EpisodeReader, episode: AlignedEpisode, folder: Path) -> 
         "success": episode.card.success,
         "fps": episode.fps,
         "length": count,
+        "height": size[0],
+        "width": size[1],
         "state_names": list(episode.state_names),
         "action_names": list(episode.action_names),
         "image_error_ms_p95": float(np.quantile(episode.image_error_s, 0.95) * 1e3),
         "joint_error_ms_p95": float(np.quantile(episode.joint_error_s, 0.95) * 1e3),
     }
-    write_atomically(folder / "part.json", json.dumps(facts))
+    write_atomically(folder / PART_NAME, json.dumps(facts))
     return Part(folder, facts)
 
 
@@ -76,10 +80,9 @@ def assemble(parts: list[Part], root: Path, robot_type: str, validation: int = 0
         validation: Number of episodes held back for validation.
 
     Raises:
-        RecordingError: There is none.
+        RecordingError: There is none, or they differ in rate, size or joints.
     """
-    if not parts:
-        raise RecordingError("no episode is left to export")
+    check_alike(parts)
     temporary = root / ".demonstrations.hdf5.part"
     with h5py.File(temporary, "w") as file:
         data = file.create_group("data")
