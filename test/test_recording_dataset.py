@@ -161,11 +161,16 @@ def test_an_interrupted_export_is_taken_up_again(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_episode(tmp_path / "in" / name, 6)
 
+    told = []
+
     def interrupt(done: int, total: int, name: str) -> None:
-        raise KeyboardInterrupt
+        told.append((done, total, name))
+        if done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         export_dataset([tmp_path / "in"], tmp_path / "out", progress=interrupt)
+    assert told == [(0, 2, ""), (1, 2, "a")]
     assert not (tmp_path / "out/meta/info.json").exists()
     report = export_dataset([tmp_path / "in"], tmp_path / "out")
     assert report.reused == 1

@@ -24,7 +24,7 @@ FORMATS = {"lerobot": lerobot, "robomimic": robomimic}
 BACKENDS = ("processes", "ray")
 _STAGING = ".staging"
 Progress = Callable[[int, int, str], None]
-"""Called with episodes done, episodes in all, and the name of the last."""
+"""Called with episodes done, episodes in all, and the name of the last; at first with none."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def export_dataset(
         paths: Episodes, or folders that hold episodes.
         root: Folder of the data set.
         config: What and how.
-        progress: Told of each finished episode.
+        progress: Told of the start and of each finished episode.
 
     Raises:
         RecordingError: No episode is left, or they do not fit together.
@@ -252,6 +252,7 @@ def export_dataset(
     reused = len(parts)
     total = reused + len(work)
     root.mkdir(parents=True, exist_ok=True)
+    progress(reused, total, "")
     for number, (folder, result) in enumerate(_run(work, config), reused + 1):
         label = labels[folder]
         if "refused" in result:
