@@ -195,7 +195,7 @@ def main() -> None:
         "recording",
         {
             "messages_lost": sum(map(len, long["lost"].values())),
-            "kill9_recovered": all(kill["recovered"] for kill in killed),
+            "kill9_recovered": bool(killed) and all(kill["recovered"] for kill in killed),
             "lost_seconds_max": max((kill["lost_s"] for kill in killed), default=0.0),
             "export_realtime_factor": report.seconds / export_s,
             "alignment_error_ms_p95": float(np.quantile(aligned_ms, 0.95)),
