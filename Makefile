@@ -56,11 +56,8 @@ COLCON_BUILD = $(PY) -m colcon --log-base $(LOGS)/colcon build --build-base $(CO
     -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(PY) \
     -DCMAKE_PREFIX_PATH=$(VENV)
 
-# What lerobot's data sets need of its dependencies; its own pins ask for much more.
+# An environment of its own: its pins clash with this project's (requirements/lerobot.in).
 LEROBOT := $(CURDIR)/.venvs/lerobot
-LEROBOT_NEEDS := 'torch==2.10.*' 'torchvision<0.26' 'torchcodec<0.11' 'datasets>=4,<5' \
-    'huggingface-hub<0.36' 'av>=15,<16' pandas jsonlines 'draccus==0.10.0' einops 'packaging<26' \
-    'deepdiff<9' termcolor 'opencv-python-headless<4.13' accelerate
 
 .PHONY: help demo test bench lint format install messages lerobot-environment clean distclean
 
@@ -134,10 +131,10 @@ $(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/training
 
 lerobot-environment: $(LEROBOT)/.complete
 
-$(LEROBOT)/.complete: | $(STAMPS)/venv
+$(LEROBOT)/.complete: requirements/lerobot.txt | $(STAMPS)/venv
 	@$(LOGGED) "making lerobot's environment" $(LOGS)/lerobot_venv.log $(PY) -m venv "$(LEROBOT)"
 	@$(LOGGED) "installing what lerobot's data sets need" $(LOGS)/lerobot_needs.log \
-	    "$(LEROBOT)/bin/python" -m pip install --retries 3 --no-input $(LEROBOT_NEEDS)
+	    "$(LEROBOT)/bin/python" -m pip install --retries 3 --no-input -r requirements/lerobot.txt
 	@$(LOGGED) "installing lerobot" $(LOGS)/lerobot.log \
 	    "$(LEROBOT)/bin/python" -m pip install --retries 3 --no-input --no-deps lerobot==0.4.4
 	@touch $@

@@ -1,14 +1,17 @@
 """Write requirements/<set>.txt: the whole closure of each <set>.in, pinned to what is installed.
 
 Run it with the environment's Python after installing or upgrading something; it installs nothing
-itself. A package that an earlier set pins is not repeated in a later one. What torch brings along
-for GPUs differs between machines and is pinned exactly by torch itself, so it is left to torch.
+itself. A package that an earlier set pins is not repeated in a later one. A set that has an
+environment of its own is named: ``.venvs/lerobot/bin/python scripts/pin_requirements.py lerobot``.
+What torch brings along for GPUs differs between machines and is pinned exactly by torch itself, so
+it is left to torch.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -53,14 +56,14 @@ def closure(wanted: list[Requirement]) -> dict[str, str]:
     return found
 
 
-def main(folder: Path) -> int:
-    """Pin every set.
+def main(folder: Path, names: Sequence[str] = SETS) -> int:
+    """Pin sets, by default all of the main environment.
 
     Returns:
         The exit status.
     """
     pinned: set[str] = set()
-    for name in SETS:
+    for name in names:
         source = folder / f"{name}.in"
         try:
             versions = closure(read(source))
@@ -75,4 +78,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parents[1] / "requirements"))
+    sys.exit(main(Path(__file__).resolve().parents[1] / "requirements", sys.argv[1:] or SETS))
