@@ -27,12 +27,14 @@ def check_claimed_size(data: bytes | memoryview) -> tuple[int, int]:
         (width, height), pixels.
 
     Raises:
-        InputError: It is neither a JPEG nor a PNG, claims no size, or too large a one.
+        InputError: It is neither a JPEG nor a PNG, claims no size, or too large a one, or a part
+            of a PNG claims more bytes than there are.
     """
     view = memoryview(data).cast("B")
     start = bytes(view[:16])
     if start[:8] == _PNG:
         size = (_number(view, 16, 4), _number(view, 20, 4)) if start[12:] == b"IHDR" else (0, 0)
+        _check_chunks(view)
     elif start[:2] == _JPEG:
         size = _jpeg_size(view)
     else:
@@ -43,6 +45,21 @@ def check_claimed_size(data: bytes | memoryview) -> tuple[int, int]:
             f"encoded image claims {width} x {height} pixels; valid: up to {MAX_PIXELS} in all"
         )
     return size
+
+
+def _check_chunks(view: memoryview) -> None:
+    """See that no chunk claims more than follows it: decoders make room for it first."""
+    at = len(_PNG)
+    # A length of 4 bytes, a name of 4, the content, a checksum of 4 (PNG, 5.3).
+    while at + 12 <= len(view):
+        length = _number(view, at, 4)
+        if length > len(view) - at - 12:
+            raise InputError(
+                f"a PNG's chunk claims {length} bytes; valid: up to the {len(view) - at - 12} left"
+            )
+        if bytes(view[at + 4 : at + 8]) == b"IEND":
+            return
+        at += 12 + length
 
 
 def _jpeg_size(view: memoryview) -> tuple[int, int]:

@@ -160,16 +160,17 @@ def read_urdf(path: Path) -> Urdf:
         robot = ElementTree.parse(path).getroot()
     except OSError as error:
         raise ModelFileError(f"URDF {path}: {error.strerror}") from None
-    except ElementTree.ParseError as error:
+    # A declaration may name an encoding that nobody knows, or one of several bytes a letter.
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ModelFileError(f"URDF {path} is not XML: {error}") from None
     if robot.tag != "robot":
         raise ModelFileError(f"URDF {path} starts with <{robot.tag}>; <robot> is needed")
-    colours = {
-        material.get("name", ""): colour
-        for material in robot.findall("material")
-        if (colour := _colour(material)) is not None
-    }
     try:
+        colours = {
+            material.get("name", ""): colour
+            for material in robot.findall("material")
+            if (colour := _colour(material)) is not None
+        }
         links = {_name(tag): _read_link(tag, path, colours) for tag in robot.findall("link")}
         mounts: dict[str, UrdfMount] = {}
         joints: dict[str, UrdfJoint] = {}

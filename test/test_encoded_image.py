@@ -38,6 +38,14 @@ def test_a_few_bytes_cannot_claim_gigabytes() -> None:
         check_claimed_size(bytes(jpeg))
 
 
+def test_a_chunk_cannot_claim_more_than_there_is() -> None:
+    png = bytearray(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    at = png.index(b"IDAT") - 4
+    png[at : at + 4] = struct.pack(">I", 0xF6002000)
+    with pytest.raises(InputError, match="chunk claims 4127203328 bytes"):
+        check_claimed_size(bytes(png))
+
+
 @given(st.binary(max_size=200), st.sampled_from((b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n")))
 def test_anything_else_is_refused_and_ends(data: bytes, start: bytes) -> None:
     try:

@@ -4,6 +4,7 @@ import collections
 import io
 import os
 import pickle
+import resource
 import struct
 import sys
 import types
@@ -276,3 +277,25 @@ def test_missing_file(tmp_path):
         load_mano(tmp_path / "MANO_RIGHT.pkl")
     with pytest.raises(ModelFileError, match="does not exist"):
         load_mano(tmp_path / "mano.npz")
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_a_forged_size_makes_no_room(tmp_path):
+    path = tmp_path / "hand.pkl"
+    path.write_bytes(b"\x80\x05\x96" + struct.pack("<Q", 1 << 33) + b"short.")
+    before = peak_mb()
+    with pytest.raises(ModelFileError, match="8589934592 bytes are claimed"):
+        read_pickled_arrays(path)
+    assert peak_mb() - before < 100
+
+
+@pytest.mark.parametrize("use", [b"}h\x00Ns.", b"}(h\x00Nu.", b"(h\x00Nd.", b"\x8f(h\x00\x90."])
+def test_tuples_within_tuples_are_not_hashed(tmp_path, use):
+    path = tmp_path / "hand.pkl"
+    # Each holds the one before twice: 2 to the power of 60 members, in 360 bytes.
+    path.write_bytes(b"\x80\x04)q\x00" + b"0h\x00h\x00\x86q\x00" * 60 + b"0" + use)
+    with pytest.raises(ModelFileError, match="a tuple is a key or a member of a set"):
+        read_pickled_arrays(path)

@@ -57,6 +57,18 @@ def test_repair_recovers_a_folder_of_episodes(
         repair_main([str(tmp_path / "nothing")])
 
 
+@pytest.mark.parametrize("entry", ["type: 5", "name: 5", "message_count: many"])
+def test_facts_of_the_wrong_kind_are_refused(tmp_path: Path, entry: str) -> None:
+    folder = write_episode(tmp_path / "take", 5)
+    facts = folder / "metadata.yaml"
+    key = entry.split(":", maxsplit=1)[0]
+    changed, times = re.subn(rf"(?m)\b{key}: .*$", entry, facts.read_text())
+    assert times > 0
+    facts.write_text(changed)
+    with pytest.raises(RecordingError, match="cannot read episode"):
+        inspect_main([str(folder)])
+
+
 def test_retargeting_an_episode_is_deterministic_and_names_its_parent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

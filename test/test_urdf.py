@@ -50,11 +50,22 @@ def written(folder: Path, body: str) -> Path:
         ('<link name="a"><visual><geometry><box size="1 2"/></geometry></visual></link>', "finite"),
         ('<link name="a"><visual><geometry><cone/></geometry></visual></link>', "no geometry of"),
         ("<link/>", "no name"),
+        ('<material name="m"><color rgba="0 0 1e999 1"/></material>', "4 finite numbers"),
+        ('<material name="m"><color rgba="0.4.47"/></material>', "could not convert"),
+        ('<material name="m"><color/></material>', "4 finite numbers"),
     ],
 )
 def test_wrong_urdfs_are_refused(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ModelFileError, match=message):
         read_urdf(written(tmp_path, body))
+
+
+@pytest.mark.parametrize("encoding", ["uvf-8", "utf-7", "shift_jis", "punycode"])
+def test_unknown_encodings_are_refused(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "hand.urdf"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?><robot name="x"/>')
+    with pytest.raises(ModelFileError, match=r"hand\.urdf"):
+        read_urdf(path)
 
 
 def test_missing_or_foreign_files_are_refused(tmp_path: Path) -> None:

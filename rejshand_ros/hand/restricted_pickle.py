@@ -8,11 +8,12 @@ outside the list below are refused.
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,11 @@ class _Latin1(_Recorder):
 
 # The pure-Python reader: unlike the C one it has no table that a forged index could blow up.
 class _RecordingUnpickler(pickle._Unpickler):
+    # Made when it starts to read.
+    read: Callable[[int], bytes]
+    stack: list[Any]
+    append: Callable[[Any], None]
+
     def find_class(self, module: str, name: str) -> Any:
         key = (module, name)
         if key in _NUMPY:
@@ -103,6 +109,56 @@ class _RecordingUnpickler(pickle._Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to data outside the file")
 
+    def load_bytearray8(self) -> None:
+        """Read before making room: the reader's own makes room for whatever size is claimed."""
+        size = int.from_bytes(self.read(8), "little")
+        data = self.read(size)
+        if len(data) != size:
+            raise pickle.UnpicklingError(f"{size} bytes are claimed, {len(data)} are there")
+        self.append(bytearray(data))
+
+    def load_setitem(self) -> None:
+        """One entry of a dictionary."""
+        _check_keys(self.stack[-2:-1])
+        super().load_setitem()  # type: ignore[misc]
+
+    def load_setitems(self) -> None:
+        """Entries of a dictionary."""
+        _check_keys(self.stack[::2])
+        super().load_setitems()  # type: ignore[misc]
+
+    def load_dict(self) -> None:
+        """A dictionary with its entries."""
+        _check_keys(self.stack[::2])
+        super().load_dict()  # type: ignore[misc]
+
+    def load_additems(self) -> None:
+        """Members of a set."""
+        _check_keys(self.stack)
+        super().load_additems()  # type: ignore[misc]
+
+    def load_frozenset(self) -> None:
+        """A set with its members."""
+        _check_keys(self.stack)
+        super().load_frozenset()  # type: ignore[misc]
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.DICT[0]: load_dict,
+        pickle.ADDITEMS[0]: load_additems,
+        pickle.FROZENSET[0]: load_frozenset,
+    }
+
+
+def _check_keys(keys: list[Any]) -> None:
+    """Refuse tuples as keys: one that holds another twice, and so on, is hashed for ages."""
+    for key in keys:
+        if isinstance(key, tuple | frozenset):
+            raise pickle.UnpicklingError(f"a {type(key).__name__} is a key or a member of a set")
+
 
 def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read the numeric arrays of a pickled dictionary; entries of other kinds are left out.
@@ -119,8 +175,9 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if path.stat().st_size > _LARGEST_FILE:
         raise ModelFileError(f"{path} is larger than {_LARGEST_FILE >> 20} MiB; not a hand model")
     try:
-        with path.open("rb") as file:
-            content = _RecordingUnpickler(file, encoding="latin1").load()
+        # From memory: there a read of more than is left costs nothing.
+        file = io.BytesIO(path.read_bytes())
+        content = _RecordingUnpickler(file, encoding="latin1").load()
         if not isinstance(content, dict):
             raise pickle.UnpicklingError(f"it holds a {type(content).__name__}, no dictionary")
         arrays = {str(key): _to_array(value) for key, value in content.items()}

@@ -34,6 +34,21 @@ class EpisodeMessage:
     message: Any
 
 
+def _check_connections(connections: Iterable[Connection]) -> None:
+    """See that topics have names, types and counts: the library takes whatever the file says.
+
+    Raises:
+        TypeError: One has not.
+    """
+    for connection in connections:
+        good = isinstance(connection.topic, str) and isinstance(connection.msgtype, str)
+        if not good or not isinstance(connection.msgcount, int):
+            raise TypeError(
+                f"topic {connection.topic!r} has type {connection.msgtype!r} and "
+                f"{connection.msgcount!r} messages; two texts and a number are needed"
+            )
+
+
 def stamp_ns(stamp: Any) -> int:
     """Nanoseconds of a builtin_interfaces/Time."""
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
@@ -59,6 +74,11 @@ class EpisodeReader:
         try:
             self._reader = Reader(folder)
             self._reader.open()
+            try:
+                _check_connections(self._reader.connections)
+            except TypeError:
+                self._reader.close()
+                raise
         # Damaged files make the library fail in any way; all of them mean the same.
         except Exception as error:
             raise RecordingError(f"cannot read episode {folder}: {reason_of(error)}") from error
