@@ -1,24 +1,29 @@
 """Write docs/licences.md: the licence of every pinned package, as it tells it itself.
 
-Run it with the environment's Python after `scripts/pin_requirements.py`.
+Run it with the environment's Python after `scripts/pin_requirements.py` and
+`make lerobot-environment`.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, metadata
+from collections.abc import Sequence
+from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/licences.md"
-SETS = ("ros", "core", "export", "training", "dev")
+SETS = ("ros", "core", "export", "training", "dev", "lerobot")
+_OWN_ENVIRONMENTS = {"lerobot": ".venvs/lerobot/lib/python3*/site-packages"}
+"""Of sets that are not installed in this one."""
 _CLASSIFIER = "License :: OSI Approved :: "
 _HEAD = """# Licences of what is installed
 
 Written by `scripts/list_licences.py` from the metadata of the packages that `requirements/*.txt`
 pin. None of them is part of this repository. Not listed: the NVIDIA libraries that torch brings
-along on its own (NVIDIA's licence).
+along on its own (NVIDIA's licence), and lerobot itself (Apache-2.0), which
+`make lerobot-environment` installs for one test.
 """
 _UNTOLD = "not told"
 _BY_PROJECT = {
@@ -36,13 +41,20 @@ def pinned(name: str, root: Path = ROOT) -> dict[str, str]:
     return dict(line.split("==", 1) for line in lines if line and not line.startswith("#"))
 
 
-def licence(package: str) -> str:
+def licence(package: str, folders: Sequence[str]) -> str:
     """What a package says of its licence, in a few words.
+
+    Args:
+        package: Its name.
+        folders: Where it may be installed.
 
     Raises:
         PackageNotFoundError: It is not installed.
     """
-    facts = metadata(package)
+    found = next(iter(Distribution.discover(name=package, path=list(folders))), None)
+    if found is None:
+        raise PackageNotFoundError(package)
+    facts = found.metadata
     expression = (facts.get_all("License-Expression") or [""])[0]
     classified = [
         text.removeprefix(_CLASSIFIER)
@@ -75,8 +87,10 @@ def page(root: Path = ROOT) -> str:
     """
     parts = [_HEAD]
     for name in SETS:
+        elsewhere = _OWN_ENVIRONMENTS.get(name)
+        folders = sys.path if elsewhere is None else [str(path) for path in root.glob(elsewhere)]
         rows = [
-            f"| {package} | {version} | {licence(package)} |"
+            f"| {package} | {version} | {licence(package, folders)} |"
             for package, version in sorted(pinned(name, root).items())
         ]
         table = ["| package | version | licence |", "|---|---|---|", *rows]
@@ -93,7 +107,8 @@ def main() -> int:
     try:
         PAGE.write_text(page(), encoding="utf-8")
     except PackageNotFoundError as error:
-        print(f"list_licences: {error.name} is pinned and not installed; run make test once")
+        print(f"list_licences: {error.name} is pinned and not installed; run make test and "
+            "make lerobot-environment once")
         return 1
     return 0
 

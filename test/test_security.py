@@ -71,7 +71,7 @@ def test_every_dependency_is_pinned_and_its_licence_listed() -> None:
     page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
     pins = [
         line
-        for name in ("ros", "core", "export", "training", "dev")
+        for name in ("ros", "core", "export", "training", "dev", "lerobot")
         for line in (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     ]
