@@ -107,8 +107,10 @@ def main() -> int:
     try:
         PAGE.write_text(page(), encoding="utf-8")
     except PackageNotFoundError as error:
-        print(f"list_licences: {error.name} is pinned and not installed; run make test and "
-            "make lerobot-environment once")
+        print(
+            f"list_licences: {error.name} is pinned and not installed; run make test and "
+            "make lerobot-environment once"
+        )
         return 1
     return 0
 
