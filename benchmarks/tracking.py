@@ -30,6 +30,7 @@ from rejshand_ros.hand.frame import wrist_frame
 from rejshand_ros.hand.keypoints import PALM, Side
 from rejshand_ros.inference.load import load_predictor
 from rejshand_ros.synthetic.clip import ClipTruth, ensure_default_clip, load_clip_truth
+from rejshand_ros.tracking.close_look import CloseLook
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.detector import Detector
 from rejshand_ros.tracking.one_euro import rotation_vector
@@ -41,7 +42,7 @@ from rejshand_ros.training.detector_evaluate import evaluate
 
 _DATA = (Path(__file__).parents[1] / "../shared/data").resolve()
 _EMPTY_FRAMES = 300
-_MIN_SCORE = 0.3
+_MIN_SCORE = 0.4
 
 
 @dataclass
@@ -241,7 +242,8 @@ def main() -> None:
     placed = place(HandTracker(predictor, detector, calibrated), clip, truth)
     false = false_finds(tracker, empty_frames(_DATA / "photos", _EMPTY_FRAMES))
     held_out = load_photographs(_DATA / "photos", held_out=True, longest_px=640)
-    finder = evaluate(detector, held_out, min_score=_MIN_SCORE)
+    close = CloseLook(predictor, TrackingConfig.smallest_px)
+    finder = evaluate(detector, held_out, min_score=_MIN_SCORE, close=close)
     rows = [
         (
             name, c.found / max(c.visible, 1), c.false, c.side_flips, c.long_flips, c.jumps,

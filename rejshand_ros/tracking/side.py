@@ -1,4 +1,4 @@
-"""Which side a find is of: the network's opinion, the finder's, and memory."""
+"""Where hands of which side were seen last: what a find is reminded of."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ _MEMORY_S = 2.0
 """A hand that comes back within this time, seconds, is probably the one that was lost ..."""
 _REACH = 1.5
 """... if it does so within this many boxes of where it was."""
-_FINDER_SHARE = 0.2
-"""What the finder's opinion counts."""
 _MEMORY_SHARE = 0.5
 """What the memory counts."""
 
@@ -31,26 +29,17 @@ class SideMemory:
         """A hand got lost."""
         self._lost[track.side] = track.last
 
-    def right_probability(
-        self,
-        find: HandBox,
-        plain: Sighting,
-        mirrored: Sighting,
-        tracks: Iterable[Track],
-        stamp_ns: int,
+    def reminded(
+        self, right: float, find: HandBox, tracks: Iterable[Track], stamp_ns: int
     ) -> float:
-        """Probability that a find is a right hand.
+        """Probability that a find is a right hand, given what was seen hereabouts before.
 
         Args:
+            right: What it is without memory.
             find: The find.
-            plain: What the network sees in it.
-            mirrored: What it sees in its mirror image: the one opinion checks the other.
             tracks: The tracks; those that are held just now count like lost ones.
             stamp_ns: Capture time of the image, nanoseconds.
         """
-        right = 0.5 * (plain.right_probability + 1.0 - mirrored.right_probability)
-        if find.side is not None:
-            right += _FINDER_SHARE * ((find.side is Side.RIGHT) - right)
         remembered = self._nearest(find, tracks, stamp_ns)
         if remembered is not None:
             right += _MEMORY_SHARE * ((remembered is Side.RIGHT) - right)

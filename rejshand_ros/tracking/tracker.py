@@ -11,18 +11,11 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.predictor import CropPredictor
+from rejshand_ros.tracking.close_look import CloseLook, right_probability
 from rejshand_ros.tracking.config import TrackingConfig
-from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 from rejshand_ros.tracking.side import SideMemory
-from rejshand_ros.tracking.track import (
-    Sighting,
-    Track,
-    check_image,
-    is_plausible,
-    lost_hand,
-    sighting,
-)
+from rejshand_ros.tracking.track import Sighting, Track, check_image, lost_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _REFINEMENTS = 2
@@ -63,7 +56,7 @@ class HandTracker:
         self, predictor: CropPredictor, localiser: Localiser, config: TrackingConfig | None = None
     ) -> None:
         self.config = config or TrackingConfig()
-        self._predictor = predictor
+        self._close = CloseLook(predictor, self.config.smallest_px)
         self._localiser = localiser
         self.reset()
 
@@ -115,7 +108,7 @@ class HandTracker:
         tracks = list(self._tracks.values())
         boxes = [track.next_box(stamp_ns) for track in tracks]
         mirrors = [track.side is Side.LEFT for track in tracks]
-        looks = self._look(image, stamp_ns, camera, boxes, mirrors)
+        looks = self._close.look(image, stamp_ns, camera, boxes, mirrors)
         for track, (seen, fits) in zip(tracks, looks, strict=True):
             if fits and seen.presence >= self.config.keep_presence:
                 try:
@@ -130,31 +123,6 @@ class HandTracker:
             passing = unseen_s > 0 and not track.is_confirmed
             if gone or passing or track.side_belief < self.config.side_doubt:
                 self._drop(track)
-
-    def _look(
-        self,
-        image: NDArray[np.uint8],
-        stamp_ns: int,
-        camera: PinholeCamera,
-        boxes: list[HandBox],
-        mirrors: list[bool],
-    ) -> list[tuple[Sighting, bool]]:
-        """Run the network on boxes: what is seen in each, and whether it fits."""
-        if not boxes:
-            return []
-        size = self._predictor.input_size
-        crops = [
-            CropCamera.around(camera, box.centre, box.side_px, box.roll_rad, size, mirror)
-            for box, mirror in zip(boxes, mirrors, strict=True)
-        ]
-        estimates = self._predictor.predict(np.stack([crop.warp(image) for crop in crops]))
-        height, width = image.shape[:2]
-        looks = []
-        for estimate, crop in zip(estimates, crops, strict=True):
-            seen = sighting(estimate, crop, stamp_ns, camera)
-            fits = is_plausible(seen, crop, width, height, self.config.smallest_px)
-            looks.append((seen, fits))
-        return looks
 
     def _drop(self, track: Track) -> None:
         """Lose a hand."""
@@ -227,7 +195,8 @@ class HandTracker:
             return
         box = find
         for _ in range(_REFINEMENTS):
-            ((seen, fits),) = self._look(image, stamp_ns, camera, [box], [track.side is Side.LEFT])
+            mirror = track.side is Side.LEFT
+            ((seen, fits),) = self._close.look(image, stamp_ns, camera, [box], [mirror])
             if not fits or seen.presence < self.config.keep_presence:
                 return
             box = seen.box
@@ -245,10 +214,9 @@ class HandTracker:
         self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera, find: HandBox
     ) -> None:
         """Look closely at a find; follow it if it is a hand of a side that is wanted."""
-        looks = self._look(image, stamp_ns, camera, [find, find], [False, True])
-        right = self._memory.right_probability(
-            find, looks[0][0], looks[1][0], self._tracks.values(), stamp_ns
-        )
+        looks = self._close.both_sides(image, stamp_ns, camera, find)
+        right = right_probability(find, looks[0][0], looks[1][0])
+        right = self._memory.reminded(right, find, self._tracks.values(), stamp_ns)
         side = Side.RIGHT if right >= 0.5 else Side.LEFT
         belief = max(right, 1.0 - right)
         if side not in self.config.sides or self._is_taken(side):
@@ -266,7 +234,7 @@ class HandTracker:
             if not fits or seen.presence < self.config.keep_presence:
                 return
             mirror = side is Side.LEFT
-            ((seen, fits),) = self._look(image, stamp_ns, camera, [seen.box], [mirror])
+            ((seen, fits),) = self._close.look(image, stamp_ns, camera, [seen.box], [mirror])
         good = seen.presence >= needed and seen.error <= self.config.acquire_error
         if not (fits and good and overlap(seen.box, find) >= _SAME_PLACE):
             return

@@ -15,6 +15,9 @@ import numpy as np
 
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
+from rejshand_ros.inference.load import load_predictor
+from rejshand_ros.tracking.close_look import CloseLook, right_probability
+from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.detector import Detector
 from rejshand_ros.tracking.localiser import HandBox, overlap
 from rejshand_ros.training.detector_data import LabelledHand, Photograph, load_photographs
@@ -34,7 +37,9 @@ class DetectorFigures:
         finds: All finds in photographs whose hands are all labelled.
         false: Those that lie on no labelled hand.
         sided: Found hands of known side.
-        side_right: Those whose side was told right.
+        side_right: Those whose side was told right, as the tracker tells it: by the crop network's
+            close look at the find where there is one.
+        finder_side_right: Those whose side the detector alone told right.
     """
 
     hands: int
@@ -43,6 +48,7 @@ class DetectorFigures:
     false: int
     sided: int
     side_right: int
+    finder_side_right: int
 
     @property
     def figures(self) -> dict[str, float]:
@@ -55,7 +61,11 @@ class DetectorFigures:
 
 
 def evaluate(
-    detector: Detector, photographs: Sequence[Photograph], *, min_score: float
+    detector: Detector,
+    photographs: Sequence[Photograph],
+    *,
+    min_score: float,
+    close: CloseLook | None = None,
 ) -> DetectorFigures:
     """Count finds and misses.
 
@@ -63,8 +73,9 @@ def evaluate(
         detector: What to evaluate.
         photographs: With their labels.
         min_score: Finds below are passed over.
+        close: Looks closely at each find for its side, as the tracker does before it follows one.
     """
-    hands = found = finds = false = sided = side_right = 0
+    hands = found = finds = false = sided = side_right = finder_side_right = 0
     for photograph in photographs:
         height, width = photograph.image.shape[:2]
         if min(height, width) < _SHORTEST_PX:
@@ -77,12 +88,17 @@ def evaluate(
             found += bool(matches)
             if matches and hand.right is not None:
                 sided += 1
-                side_right += (matches[0].side is Side.RIGHT) == hand.right
+                finder = matches[0].side is Side.RIGHT
+                finder_side_right += finder == hand.right
+                if close is not None:
+                    plain, mirrored = close.both_sides(photograph.image, 0, camera, matches[0])
+                    finder = right_probability(matches[0], plain[0], mirrored[0]) >= 0.5
+                side_right += finder == hand.right
         # Only the drawn boxes are known to be complete.
         if photograph.folder in ("indoor_outdoor", "egocentric"):
             finds += len(boxes)
             false += sum(not any(_touches(box, h) for h in photograph.hands) for box in boxes)
-    return DetectorFigures(hands, found, finds, false, sided, side_right)
+    return DetectorFigures(hands, found, finds, false, sided, side_right, finder_side_right)
 
 
 def _matches(box: HandBox, hand: LabelledHand) -> bool:
@@ -103,13 +119,18 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, required=True)
     parser.add_argument("--weights", default="detector")
     parser.add_argument("--min-score", type=float, default=0.4)
+    parser.add_argument("--hand-weights", default="", help="look closely with these, or default")
     given = parser.parse_args()
+    close = None
+    if given.hand_weights:
+        weights = None if given.hand_weights == "default" else given.hand_weights
+        close = CloseLook(load_predictor(weights, "cpu"), TrackingConfig.smallest_px)
     detector = Detector(given.weights, min_score=given.min_score, threads=1)
     photographs = load_photographs(given.photographs, held_out=True, longest_px=640)
     for folder in ("indoor_outdoor", "egocentric", "many_people", "letters"):
         part = [p for p in photographs if p.folder == folder]
-        print(folder, evaluate(detector, part, min_score=given.min_score))
-    figures = evaluate(detector, photographs, min_score=given.min_score)
+        print(folder, evaluate(detector, part, min_score=given.min_score, close=close))
+    figures = evaluate(detector, photographs, min_score=given.min_score, close=close)
     print(json.dumps(figures.figures, indent=2))
 
 
