@@ -41,7 +41,7 @@ class Detector(Localiser):
         weights: str | Path = "detector",
         *,
         threads: int = 2,
-        min_score: float = 0.3,
+        min_score: float = 0.4,
         most: int = 4,
         cache: Path | None = None,
     ) -> None:
