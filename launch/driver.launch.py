@@ -16,7 +16,7 @@ from rejshand_ros.nodes.launch_arguments import Values, camera_arguments, hand_a
 
 # What the driver's own description decides.
 _DECIDED = {"hand", "simulator", "scene", "publish_clock", "command_form", "joint_naming"}
-_DECIDED |= {"joint_command_topic", "joint_states_topic"}
+_DECIDED |= {"joint_command_topic", "joint_states_topic", "controller"}
 
 
 def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -33,6 +33,7 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             joint_naming="driver",
             joint_command_topic=driver.command_topic,
             joint_states_topic=driver.joint_states_topic,
+            controller=driver.controller,
         )
         actions += parts.follower(values, side)
     # Who receives comes before who sends.

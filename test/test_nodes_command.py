@@ -5,17 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 
 import numpy as np
 import pytest
+import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
 from ros_graph import ros_graph
 from sensor_msgs.msg import JointState, Joy
 from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import HandCommand, HandPose, JointTarget, TeleopState
+from rejshand_ros.errors import ConfigError, ProcessError
 from rejshand_ros.geometry import RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.hand.kinematics import HandParameters, pose_skeleton
@@ -142,6 +146,51 @@ def test_out_of_service_it_says_so_and_comes_back_where_the_hand_is(graph, robot
 
     graph.until(issued)
     np.testing.assert_allclose(issued()[0].positions, elsewhere)
+
+
+@contextlib.contextmanager
+def controller(graph, joints):
+    """A stand-in for ros2_control's controller, which has its joints as a parameter."""
+    node = rclpy.create_node("controller", context=graph.context)
+    node.declare_parameter("joints", joints)
+    executor = SingleThreadedExecutor(context=graph.context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join()
+        node.destroy_node()
+
+
+@pytest.mark.parametrize("form", ["float64_multi_array", "joint_trajectory"])
+def test_a_controller_with_another_joint_order_is_refused_at_the_start(graph, robot, form):
+    options = {"output": form, "joint_naming": "driver", "controller": "/controller"}
+    names = list(robot.driver_joint_names)
+    with controller(graph, names):
+        graph.add(CommandNode, **options)
+    swapped = [names[1], names[0], *names[2:]]
+    with controller(graph, swapped):
+        if form == "joint_trajectory":
+            # Names travel with the numbers, so their order is no matter.
+            graph.add(CommandNode, **options)
+        else:
+            with pytest.raises(ConfigError, match=rf"{names[0]} \| {names[1]}; {names[1]}"):
+                graph.add(CommandNode, **options)
+    with (
+        controller(graph, ["elbow", *names[1:]]),
+        pytest.raises(ConfigError, match=rf"{names[0]} \| elbow"),
+    ):
+        graph.add(CommandNode, **options)
+
+
+def test_a_controller_that_is_not_there_is_named(graph):
+    with pytest.raises(ProcessError, match=r"/nobody did not answer within 0\.2 s"):
+        graph.add(CommandNode, controller="/nobody", controller_wait_s=0.2)
+    with controller(graph, 5), pytest.raises(ConfigError, match="no list of names"):
+        graph.add(CommandNode, controller="/controller")
 
 
 @lru_cache

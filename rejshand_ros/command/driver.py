@@ -29,6 +29,8 @@ class DriverConfig:
         command_topic: Where it listens.
         joint_states_topic: Where it reports the joints.
         joints: (n,) its names of the joints, in the order in which it reads a bare array.
+        controller: ros2_control controller that is asked at the start whether its joints stand in
+            that order; empty: none is.
     """
 
     hand: str
@@ -36,6 +38,7 @@ class DriverConfig:
     command_topic: str
     joint_states_topic: str
     joints: tuple[str, ...]
+    controller: str = ""
 
 
 def driver_names() -> tuple[str, ...]:
@@ -79,13 +82,13 @@ def _build(values: Any, path: Path, side: Side) -> DriverConfig:
     for key in values:
         if key not in known:
             raise unknown_choice(f"setting in {path.name}", key, known)
-    missing = [key for key in known if key not in values]
+    missing = [key for key in known if key not in values and key != "controller"]
     if missing:
         raise ConfigError(f"driver file {path} lacks {', '.join(missing)}")
     if not isinstance(values["joints"], list):
         raise ConfigError(f"driver file {path}: joints is no list of names")
-    for key in known[:-1]:
-        if not isinstance(values[key], str) or not values[key]:
+    for key in values:
+        if key != "joints" and not (isinstance(values[key], str) and values[key]):
             raise ConfigError(f"driver file {path}: {key} {values[key]!r} is no text")
 
     def fill(text: object) -> str:
@@ -97,4 +100,5 @@ def _build(values: Any, path: Path, side: Side) -> DriverConfig:
         command_topic=fill(values["command_topic"]),
         joint_states_topic=fill(values["joint_states_topic"]),
         joints=tuple(fill(joint) for joint in values["joints"]),
+        controller=fill(values.get("controller", "")),
     )

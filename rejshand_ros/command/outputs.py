@@ -107,16 +107,21 @@ class DriverJoints:
         }
         return [float(by_ours[name]) for name in self.ours]
 
-    def check_receiver(self, names: Sequence[str], what: str) -> None:
+    def check_receiver(self, names: Sequence[str], what: str, *, named: bool = False) -> None:
         """Refuse a receiver whose joints stand in another order than commands are sent in.
 
         A bare array of numbers has no names, so an order that differs would move the wrong joints.
+
+        Args:
+            names: The receiver's joints in its order.
+            what: Who it is, for errors.
+            named: Commands carry names, so that their order is no matter.
 
         Raises:
             ConfigError: Another order or other names; both are shown side by side.
         """
         joint_indices(self.driver, names, what)
-        if tuple(names) != self.driver:
+        if not named and tuple(names) != self.driver:
             pairs = "; ".join(f"{a} | {b}" for a, b in zip(self.driver, names, strict=True))
             raise ConfigError(f"joint order of {what} differs from ours: {pairs} (ours | theirs)")
 

@@ -22,6 +22,7 @@ from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
+from rejshand_ros.nodes.controller_joints import controller_joints
 from rejshand_ros.nodes.joint_conversions import (
     COMMAND_FORMS,
     command_to_message,
@@ -35,6 +36,9 @@ from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
+
+_BARE = OutputForm.FLOAT64_MULTI_ARRAY
+"""The form without names, in which the order alone says which joint a number is for."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,14 @@ class CommandNodeConfig(NodeConfig):
         "config/hands has them",
         choices=("chain", "driver"),
     )
+    controller: str = parameter(
+        "",
+        "ros2_control controller that takes joint_command: refused at the start where its joints "
+        "stand in another order than ours; empty: not asked",
+    )
+    controller_wait_s: float = parameter(
+        10.0, "longest wait for its answer [s]", low=0.1, high=120.0
+    )
     publish_description: bool = parameter(
         True, "publish the URDF on robot_description; false where robot_state_publisher does"
     )
@@ -94,6 +106,10 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         self._names = limits.names
         self._form = OutputForm(config.output)
         self._joints = receiver_joints(config.hand, side, driver=config.joint_naming == "driver")
+        if config.controller:
+            what = f"controller {config.controller}"
+            given = controller_joints(self, config.controller, config.controller_wait_s)
+            self._joints.check_receiver(given, what, named=self._form is not _BARE)
         watchdog = WatchdogConfig(
             hold_after_s=config.hold_after_s,
             disengage_after_s=config.disengage_after_s,

@@ -55,6 +55,11 @@ def hand_arguments() -> list[DeclareLaunchArgument]:
             ("auto", "chain", "driver"),
         ),
         _argument(
+            "controller",
+            "",
+            "ros2_control controller whose joint order is checked at the start; empty: none",
+        ),
+        _argument(
             "joint_command_topic",
             "joint_command",
             "where the commands go; {side} stands for right or left",
