@@ -155,6 +155,18 @@ def test_a_real_hands_driver_takes_the_place_of_the_simulation() -> None:
     }
 
 
+def test_the_driver_says_which_controller_is_asked_for_its_joints() -> None:
+    def asked(node: Any) -> str:
+        return str(yaml.safe_load("".join(p.text for p in parameters_of(node)["controller"])))
+
+    wonik = started("driver", driver="allegro_v4")["right/command"]
+    assert asked(wonik) == "/allegro_hand_position_controller"
+    nodes = started("teleop", simulator="none", controller="/{side}_hand", side="both")
+    for side in ("right", "left"):
+        assert asked(nodes[f"{side}/command"]) == f"/{side}_hand"
+    assert "controller" not in parameters_of(started("teleop")["right/command"])
+
+
 def test_an_unknown_driver_is_refused_by_name() -> None:
     from rejshand_ros.errors import ConfigError
 

@@ -75,6 +75,8 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
         "publish_description": not _has_state_publisher(values),
         "joint_naming": _joint_naming(values),
     }
+    if values.text("controller"):
+        command["controller"] = values.for_side("controller", side)
     return [
         _node(values, "retargeting", which, side),
         _node(values, "command", command, side, _joint_remappings(values, side)),
