@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import rclpy
 from rclpy.context import Context
@@ -16,11 +17,36 @@ from rclpy.signals import SignalHandlerOptions
 from rejshand_ros.errors import ProcessError
 
 
+class _InterruptedBetween(SingleThreadedExecutor):
+    """An executor that signals interrupt before and after it spins, never inside of rclpy.
+
+    An exception that a signal handler raises in the middle of rclpy leaves half-made tasks behind,
+    which complain when they are collected.
+    """
+
+    _signalled = False
+
+    def signalled(self, *_: object) -> None:
+        """Handler of a signal."""
+        self._signalled = True
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """As the base class, interrupted if a signal came."""
+        self._interrupt()
+        super().spin_once(timeout_sec)
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._signalled:
+            self._signalled = False
+            raise KeyboardInterrupt
+
+
 @contextmanager
 def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleThreadedExecutor]]:
     """A node on an executor that the caller spins.
 
-    SIGTERM and the end of the terminal interrupt as Ctrl-C does.
+    SIGTERM, Ctrl-C and the end of the terminal interrupt (KeyboardInterrupt) where it spins.
 
     Args:
         name: Of the node.
@@ -28,14 +54,13 @@ def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleTh
     """
     context = Context()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    before: dict[signal.Signals, Any] = {}
     try:
         node = rclpy.create_node(name, context=context, namespace=namespace)
-        executor = SingleThreadedExecutor(context=context)
+        executor = _InterruptedBetween(context=context)
         executor.add_node(node)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            before[number] = signal.signal(number, executor.signalled)
         yield node, executor
     finally:
         for number, handler in before.items():
