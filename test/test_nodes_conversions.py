@@ -132,6 +132,11 @@ def test_an_assumed_camera_is_sent_as_uncalibrated():
         ("distortion_model", "equidistant", "equidistant"),
         ("d", [0.1] * 7, "7 coefficients"),
         ("d", [float("nan")] * 5, "not finite"),
+        ("d", [1e300] * 5, "wild"),
+        ("k", [50.0, 0, 31, 0, 1e-300, 23, 0, 0, 1], "no lens"),
+        ("k", [50.0, 0, 1e300, 0, 50, 23, 0, 0, 1], "no lens"),
+        ("k", [50.0, 0, 31, 0, 50, 23, 0, 0, 0], "no camera matrix"),
+        ("k", [50.0, 0, 31, 0, 50, 23, 0, 7, 1], "no camera matrix"),
     ],
 )
 def test_cameras_that_cannot_be_are_refused(field, value, words):

@@ -23,6 +23,11 @@ from rejshand_ros.nodes.stamps import header, nanoseconds, time_message
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 VERTEX_COUNT = 778
+_SHORTEST, _LONGEST, _FARTHEST = 0.05, 200.0, 2.0
+"""Focal lengths and the centre's coordinates that a camera can have, in image sizes: from a
+fish-eye of 170 degrees to a telescope, whole or cropped."""
+_SHEAR, _STRONGEST = 0.01, 1000.0
+"""Largest skew, in image sizes, and distortion coefficient."""
 
 
 # Cameras.
@@ -61,6 +66,16 @@ def camera_from_message(message: CameraInfo) -> PinholeCamera | None:
             f"camera_info has focal lengths {matrix[0, 0]:g}, {matrix[1, 1]:g} and size "
             f"{message.width} x {message.height}; all must be positive"
         )
+    size = max(message.width, message.height)
+    focal, offset = matrix[[0, 1], [0, 1]] / size, np.abs(matrix[:2, 2]) / size
+    sheared = abs(matrix[0, 1]) / size, *np.abs(matrix[[1, 2, 2], [0, 0, 1]]), abs(matrix[2, 2] - 1)
+    if focal.min() < _SHORTEST or focal.max() > _LONGEST or offset.max() > _FARTHEST:
+        raise InputError(
+            f"camera_info of {size} pixels has focal lengths {matrix[0, 0]:g}, {matrix[1, 1]:g} "
+            f"and its centre at {matrix[0, 2]:g}, {matrix[1, 2]:g}: no lens does that"
+        )
+    if max(sheared) > _SHEAR or np.abs(distortion).max(initial=0.0) > _STRONGEST:
+        raise InputError("camera_info has a K that is no camera matrix, or wild coefficients")
     if distortion.any() and message.distortion_model not in ("plumb_bob", "rational_polynomial"):
         raise InputError(
             f"camera_info has distortion model {message.distortion_model!r}; "
