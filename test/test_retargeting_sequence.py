@@ -171,6 +171,17 @@ def test_bad_input_is_refused_and_the_last_target_held(what: str) -> None:
     assert after.outcome is not SolveOutcome.REJECTED_INPUT
 
 
+def test_a_clock_that_is_set_back_is_no_late_frame() -> None:
+    solver = retargeter("allegro", Side.RIGHT, RetargeterConfig(solver=PATIENT))
+    hands = human_hands(0, 2)
+    solver.retarget(hands[0], Side.RIGHT, 3600 * 10**9)
+    stamps = [PERIOD_NS * (index + 1) for index in range(2)]
+    after = [solver.retarget(hands[1], Side.RIGHT, stamp) for stamp in stamps]
+    assert all(result.outcome is not SolveOutcome.REJECTED_INPUT for result in after)
+    velocity = np.abs(after[1].positions - after[0].positions) / (PERIOD_NS * 1e-9)
+    assert np.all(velocity <= load_robot_hand("allegro", Side.RIGHT).velocity * (1 + 1e-9))
+
+
 @pytest.mark.parametrize("hand", ["allegro", "shadow"])
 @pytest.mark.parametrize("objective", ["vector", "pinch"])
 def test_fingers_never_pierce_on_the_recorded_sequence(hand: str, objective: str) -> None:

@@ -205,7 +205,7 @@ class Retargeter:
             period_s = self.config.first_period_s
         else:
             period_s = (stamp_ns - self._stamp_ns) * _NANO
-            if period_s <= 0.0:
+            if -self.config.longest_period_s <= period_s <= 0.0:
                 raise InputError(f"stamp is {-period_s:.3f} s behind the last one; time must grow")
         length = palm_length(points)
         if length != length:
@@ -215,7 +215,8 @@ class Retargeter:
                 f"wrist to middle knuckle measures {length:.3f} m; valid: "
                 f"{self.config.shortest_palm_m:g} to {self.config.longest_palm_m:g}"
             )
-        if period_s > self.config.longest_period_s:
+        # Far behind is no late frame but a clock that was set back: as after a gap, from rest.
+        if abs(period_s) > self.config.longest_period_s:
             period_s = self.config.longest_period_s
             self._rate[:] = 0.0
             self.objective.reset()
