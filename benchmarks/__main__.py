@@ -12,12 +12,12 @@ from rejshand_ros.errors import ConfigError, unknown_choice
 
 
 def benchmark_names(folder: Path = Path(__file__).parent) -> tuple[str, ...]:
-    """The benchmarks: modules that can be run; the others are their helpers."""
-    return tuple(
-        path.stem
-        for path in sorted(folder.glob("[!_]*.py"))
-        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
-    )
+    """The benchmarks: modules that can be run and report; the others are their helpers."""
+    texts = {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("[!_]*.py"))
+    }
+    marks = ('__name__ == "__main__"', "write_report(")
+    return tuple(name for name, text in texts.items() if all(mark in text for mark in marks))
 
 
 def chosen(arguments: Sequence[str]) -> tuple[str, ...]:
