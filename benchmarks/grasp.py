@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 
 from benchmarks.grasp_trial import OBJECTS, PLANS, GraspOutcome, GraspTrial
@@ -45,8 +46,13 @@ def _honesty(trial: GraspTrial) -> dict[str, object]:
         "largest_torque_nm": float(np.max(model.actuator_forcerange)),
         "object_mass_kg": float(model.body(trial.item.name).mass[0]),
         "timestep_s": float(model.opt.timestep),
-        "adhesion_actuators": 0,
-        "welds": [model.equality(i).name for i in range(model.neq) if model.eq_type[i] == 1],
+        # Adhesion is what acts on a whole body in MuJoCo.
+        "adhesion_actuators": int(np.sum(model.actuator_trntype == mujoco.mjtTrn.mjTRN_BODY)),
+        "welds": [
+            model.equality(i).name
+            for i in range(model.neq)
+            if model.eq_type[i] == mujoco.mjtEq.mjEQ_WELD
+        ],
     }
 
 
