@@ -154,7 +154,8 @@ def results(draw):
         joint_names=joints,
         positions=draw(arrays(float, len(joints), elements=numbers)),
         outcome=draw(st.sampled_from(SolveOutcome)),
-        reason=draw(st.text(max_size=9)),
+        # IDL's strings end at a NUL, so no reason on the wire can hold one.
+        reason=draw(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=9)),
         iterations=draw(st.integers(0, 1000)),
         solve_time_s=draw(st.floats(0, 1, width=32)),
         fingertip_error_m={"thumb": draw(st.floats(0, 1, width=32))},
