@@ -30,6 +30,7 @@ from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.nodes.tracker_factory import build_tracker
+from rejshand_ros.tracking.capture_order import CaptureOrder
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 
@@ -76,6 +77,7 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         config = self.config
         self._sides = SIDES[config.side]
         self._camera: PinholeCamera | None = None
+        self._order = CaptureOrder()
         self._found = 0
         self._tracker, self._runtime = self.build_tracker()
         self._hands = self.advertise(HandPoseArray, "hands", qos.stream())
@@ -146,10 +148,14 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         image = to_bgr(message)
+        camera = self._camera_of(image)
         stamp_ns, frame = nanoseconds(message.header.stamp), message.header.frame_id
-        hands: tuple[TrackedHand, ...] = self._tracker.update(
-            image, stamp_ns, self._camera_of(image)
-        )
+        if self._order.begins_anew(stamp_ns):
+            self.get_logger().warning(
+                "the images' stamps went back; hands are looked for anew",
+                throttle_duration_sec=2.0,
+            )
+        hands: tuple[TrackedHand, ...] = self._tracker.update(image, stamp_ns, camera)
         seen = {hand.side: hand for hand in hands if hand.state is not TrackState.LOST}
         poses = {
             side: hand_to_message(seen[side], frame)
