@@ -19,6 +19,7 @@ NODES = (
     "viewer",
     "frames",
     "markers",
+    "manager",
 )
 
 

@@ -38,8 +38,9 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         actions += parts.follower(values, side)
     # Who receives comes before who sends.
     actions = [*parts.recorder(values), *parts.frames(values), *actions]
-    shown = [*parts.viewer(values), *parts.rviz(values)]
-    return [*actions, *parts.hand_pose(values), *parts.camera(values), *shown]
+    actions += [*parts.viewer(values), *parts.rviz(values)]
+    actions += [*parts.hand_pose(values), *parts.camera(values)]
+    return [*actions, *parts.manager(values, actions)]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -14,12 +14,9 @@ from rejshand_ros.nodes.launch_arguments import Values, hand_arguments
 
 def simulated_hands(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
-    return [
-        *parts.surroundings(),
-        *parts.frames(values),
-        *parts.simulation(values),
-        *parts.rviz(values),
-    ]
+    actions = [*parts.surroundings(), *parts.frames(values), *parts.simulation(values)]
+    actions += parts.rviz(values)
+    return [*actions, *parts.manager(values, actions)]
 
 
 def generate_launch_description() -> LaunchDescription:

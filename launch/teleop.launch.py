@@ -19,8 +19,9 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     actions += parts.simulation(values)
     for side in values.sides():
         actions += parts.follower(values, side)
-    shown = [*parts.viewer(values), *parts.rviz(values)]
-    return [*actions, *parts.hand_pose(values), *parts.camera(values), *shown]
+    actions += [*parts.viewer(values), *parts.rviz(values)]
+    actions += [*parts.hand_pose(values), *parts.camera(values)]
+    return [*actions, *parts.manager(values, actions)]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -61,7 +61,28 @@ def test_the_default_launch_needs_nothing_beyond_the_package() -> None:
         "right/retargeting",
         "right/command",
         "right/simulation",
+        "manager",
     }
+
+
+@pytest.mark.parametrize("name", ["teleop", "driver"])
+def test_the_manager_brings_up_receivers_before_senders(name: str) -> None:
+    nodes = started(name, namespace="lab", record="service", view="true", rviz="true")
+    order = strings(nodes["lab/manager"], "nodes")
+    # What only looks on is not waited for.
+    itself = {"lab/manager", "lab/viewer", *(n for n in nodes if is_foreign(nodes[n]))}
+    assert sorted(order) == sorted(f"/{name}" for name in set(nodes) - itself)
+    assert order[0] == "/lab/recorder" and order[-2:] == ["/lab/hand_pose", "/lab/camera"]
+    for full_name, node in nodes.items():
+        if not is_foreign(node):
+            assert parameters_of(node)["autostart"] is (full_name in itself), full_name
+
+
+@pytest.mark.parametrize(("lifecycle", "itself"), [("self", True), ("none", False)])
+def test_without_the_manager_the_nodes_start_themselves_or_wait(lifecycle, itself) -> None:
+    nodes = started("teleop", lifecycle=lifecycle)
+    assert "manager" not in nodes
+    assert {parameters_of(node)["autostart"] for node in nodes.values()} == {itself}
 
 
 def test_both_sides_each_have_their_own_chain() -> None:
@@ -70,6 +91,7 @@ def test_both_sides_each_have_their_own_chain() -> None:
         "lab/camera",
         "lab/hand_pose",
         "lab/recorder",
+        "lab/manager",
         *(
             f"lab/{side}/{name}"
             for side in ("right", "left")
@@ -88,9 +110,19 @@ def parameters_of(node: Any) -> dict[str, Any]:
     }
 
 
+def strings(node: Any, name: str) -> list[str]:
+    """A list of texts among the parameters that a launch gives a node."""
+    given = parameters_of(node)[name]
+    return [str(yaml.safe_load("".join(part.text for part in text))) for text in given]
+
+
+def is_foreign(node: Any) -> bool:
+    return str(node.node_package) != "rejshand_ros"
+
+
 def test_a_pair_of_simulated_hands_shares_one_scene() -> None:
     nodes = started("sim", side="both", scene="cube", joint_command_topic="/arm_{side}/command")
-    assert set(nodes) == {"simulation"}
+    assert set(nodes) == {"simulation", "manager"}
     assert set(started("teleop", side="both")) >= {"simulation", "right/command", "left/command"}
 
 
@@ -151,6 +183,7 @@ def test_a_real_hands_driver_takes_the_place_of_the_simulation() -> None:
     assert set(nodes) == {
         "camera",
         "hand_pose",
+        "manager",
         *(f"{side}/{name}" for side in ("right", "left") for name in ("retargeting", "command")),
     }
 

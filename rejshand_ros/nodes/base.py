@@ -90,7 +90,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self.failure: Exception | None = None
         self.fault: RejshandError | None = None
         self.finished = threading.Event()
-        self._active = False
+        self._active = self._shut_down = False
         self._entities: list[tuple[Callable[[Any], bool], Any]] = []
         try:
             self.config = declare(self, self.CONFIG)  # type: ignore[assignment]
@@ -268,6 +268,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything, from whatever state."""
+        self._shut_down = True
         if self._active:
             self.on_deactivate(state)
         return self.on_cleanup(state) if self._entities else TransitionCallbackReturn.SUCCESS
@@ -282,12 +283,13 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self.transition(self.trigger_activate)
 
     def stop(self) -> None:
-        """Shut down from whatever state.
+        """Shut down from whatever state, unless a manager has done so.
 
         Raises:
             RejshandError: What went wrong on the way.
         """
-        self.transition(self.trigger_shutdown)
+        if not self._shut_down:
+            self.transition(self.trigger_shutdown)
 
     def transition(self, trigger: Callable[[], Any]) -> None:
         """Make a transition of the managed life.
@@ -310,6 +312,9 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             hook()
         except RejshandError as error:
             self.failure = self.failure or error
+            if not self.config.autostart:
+                # Whoever manages the node hears only that it failed.
+                self.get_logger().error(f"{hook.__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
         except Exception as error:
             # rclpy swallows what a transition raises; a fault of ours must be seen.
@@ -339,8 +344,6 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         return SetParametersResult(successful=True)
 
     def _report(self) -> None:
-        state = "active" if self._active else "inactive"
-        message = self.monitor.report(
-            self.now_ns(), self.get_fully_qualified_name(), state, self.diagnostics()
-        )
-        self._diagnostics.publish(message)
+        name, state = self.get_fully_qualified_name(), "active" if self._active else "inactive"
+        report = self.monitor.report(self.now_ns(), name, state, self.diagnostics())
+        self._diagnostics.publish(report)

@@ -73,6 +73,13 @@ def hand_arguments() -> list[DeclareLaunchArgument]:
             "robot_state_publisher", "false", "publish the robot hand's frames on /tf", _SWITCH
         ),
         _argument("rviz", "false", "open RViz; switches robot_state_publisher on", _SWITCH),
+        _argument(
+            "lifecycle",
+            "managed",
+            "who configures and activates the nodes: a manager, in order, once all are there; each "
+            "node itself; or nobody, so that a manager of your own can",
+            ("managed", "self", "none"),
+        ),
         _argument("use_sim_time", "false", "follow /clock rather than the computer", _SWITCH),
         _argument(
             "publish_clock",

@@ -21,6 +21,16 @@ from rejshand_ros.retargeting.robot_hand import load_robot_hand
 PACKAGE = "rejshand_ros"
 
 
+class ManagedNode(Node):
+    """A managed node of ours.
+
+    Attributes:
+        managed_name: Its name, from the root on.
+    """
+
+    managed_name: str
+
+
 def surroundings() -> list[LaunchDescriptionEntity]:
     """Environment of every process: room for camera images, no threads that fight for cores."""
     defaults = {"FASTDDS_DEFAULT_PROFILES_FILE": str(resource_path("config/fastdds.xml"))}
@@ -187,6 +197,17 @@ def viewer(values: Values) -> list[LaunchDescriptionEntity]:
     return [_node(values, "viewer", parameters, remappings=remappings, essential=False)]
 
 
+def manager(
+    values: Values, actions: list[LaunchDescriptionEntity]
+) -> list[LaunchDescriptionEntity]:
+    """What brings up the nodes among some actions, in their order, unless another does."""
+    names = [action.managed_name for action in actions if isinstance(action, ManagedNode)]
+    if values.text("lifecycle") != "managed" or not names:
+        return []
+    # Not managed itself, but everything rests on it until the chain is up.
+    return [_node(values, "manager", {"nodes": names}, managed=False)]
+
+
 def rviz(values: Values) -> list[LaunchDescriptionEntity]:
     """RViz and what it shows; closing its window ends the launch."""
     if not values.on("rviz"):
@@ -211,16 +232,22 @@ def _node(
     side: str = "",
     remappings: list[tuple[str, str]] | None = None,
     essential: bool = True,
+    managed: bool = True,
 ) -> Node:
-    """One node of ours; where an essential one ends, so does the launch: half a chain is none."""
-    return Node(
+    """One node of ours; where an essential one ends, so does the launch: half a chain is none.
+
+    One that is not essential starts itself, so that nothing waits for it.
+    """
+    managed = managed and essential
+    itself = not managed or values.text("lifecycle") == "self"
+    node = (ManagedNode if managed else Node)(
         package=PACKAGE,
         executable=name,
         name=name,
         namespace=_namespace(values, side),
         parameters=[
             values.file("params_file"),
-            {**parameters, "use_sim_time": values.simulated_time()},
+            {**parameters, "autostart": itself, "use_sim_time": values.simulated_time()},
         ],
         remappings=remappings or [],
         output="screen",
@@ -229,6 +256,11 @@ def _node(
         if essential
         else None,
     )
+    if isinstance(node, ManagedNode):
+        node.managed_name = "/" + "/".join(
+            part for part in (_namespace(values, side), name) if part
+        )
+    return node
 
 
 def _fixed(
