@@ -10,6 +10,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
 from ros_graph import ros_graph
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
@@ -125,6 +126,19 @@ def test_camera_plays_a_folder_with_scheduled_stamps(graph, folder_of_images):
         assert abs(int(image[32, 20, 0]) - 20 * index) < 4
         assert image[32, 80, 0] < 4
     assert infos[0].k[0] == 0.0
+
+
+def test_the_cameras_compression_changes_while_it_plays(graph, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "000.png"), noise)
+    images = graph.collect(CompressedImage, "image_raw/compressed", 20)
+    node = graph.add(CameraNode, input=str(tmp_path), fps=100, loop=True)
+    graph.until(lambda: images)
+    large = len(images[-1].data)
+    assert node.set_parameters([Parameter("jpeg_quality", value=5)])[0].successful
+    graph.until(lambda: len(images[-1].data) < large / 2)
+    fixed = node.set_parameters([Parameter("fps", value=5.0)])[0]
+    assert not fixed.successful and fixed.reason
 
 
 def test_camera_flips_image_and_calibration(graph, folder_of_images, tmp_path):

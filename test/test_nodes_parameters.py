@@ -1,4 +1,7 @@
 import dataclasses
+import importlib
+from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from rcl_interfaces.srv import DescribeParameters
@@ -6,6 +9,7 @@ from rclpy.parameter import Parameter
 from ros_graph import ros_graph
 
 from rejshand_ros.errors import ConfigError
+from rejshand_ros.nodes import base
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.parameters import ParameterFacts, check_value, parameter
 
@@ -85,6 +89,32 @@ def test_changes_at_run_time(graph):
     assert not fixed.successful
     assert fixed.reason
     assert (node.config.count, node.config.rate_hz) == (7, 10.0)
+
+
+def node_classes():
+    """Every node of the package."""
+    found = {}
+    for path in sorted(Path(base.__file__).parent.glob("*.py")):
+        if "run_node(" not in path.read_text(encoding="utf-8"):
+            continue
+        module = importlib.import_module(f"rejshand_ros.nodes.{path.stem}")
+        for item in vars(module).values():
+            if isinstance(item, type) and issubclass(item, ChainNode) and hasattr(item, "NAME"):
+                found[item.NAME] = item
+    return found
+
+
+def test_every_parameter_of_every_node_is_described_and_every_number_has_its_range():
+    nodes = node_classes()
+    assert {"camera", "hand_pose", "retargeting", "command", "simulation", "recorder"} <= set(nodes)
+    for name, node_class in nodes.items():
+        for field in dataclasses.fields(node_class.CONFIG):
+            facts = field.metadata["parameter"]
+            assert len(facts.description) > 10, f"{name} {field.name}"
+            if type(field.default) in (int, float):
+                assert None not in (facts.low, facts.high), f"{name} {field.name}"
+            kind = get_type_hints(node_class.CONFIG)[field.name]
+            check_value(field.name, kind, facts, field.default)
 
 
 def test_lists_hold_texts_only():

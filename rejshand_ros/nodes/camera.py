@@ -43,7 +43,7 @@ class CameraConfig(NodeConfig):
     transport: str = parameter(
         "compressed", "form of the images", choices=("raw", "compressed", "both")
     )
-    jpeg_quality: int = parameter(90, "quality of compressed images", low=1, high=100)
+    jpeg_quality: int = parameter(90, "quality of compressed images", low=1, high=100, mutable=True)
     frame_id: str = parameter("camera_optical_frame", "optical frame (REP-103) of the images")
     camera_info_url: str = parameter("", "calibration file (YAML); empty: uncalibrated")
     wait_for_subscribers: int = parameter(

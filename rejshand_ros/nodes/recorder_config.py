@@ -43,8 +43,8 @@ class RecorderConfig(NodeConfig):
     person: str = parameter(
         "", "whose hand calibration is in use, whose hash the card tells; empty: nobody's"
     )
-    task: str = parameter("", "task of an episode whose start names none")
-    operator: str = parameter("", "operator of an episode whose start names none")
+    task: str = parameter("", "task of an episode whose start names none", mutable=True)
+    operator: str = parameter("", "operator of an episode whose start names none", mutable=True)
     joy_record_button: int = parameter(
         -1, "button that starts an episode, and ends it as a success; -1: none", low=-1, high=64
     )

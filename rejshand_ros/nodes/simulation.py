@@ -42,7 +42,7 @@ class SimulationConfig(NodeConfig):
         "hands in the scene; both: their topics lie below right/ and left/",
         choices=tuple(SIDES),
     )
-    backend: str = parameter("mujoco", "physics", choices=("mujoco", "scripted"))
+    backend: str = parameter("mujoco", "what moves the hand", choices=("mujoco", "scripted"))
     scene: str = parameter("", "scene around the hands; empty: none")
     rate_hz: float = parameter(100.0, "joint states a second [Hz]", low=1.0, high=500.0)
     contacts: bool = parameter(
