@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def test_a_lost_image_is_replaced_by_its_nearest_and_reported(tmp_path: Path) ->
     with EpisodeReader(tmp_path / "holed") as reader:
         episode = align_episode(reader, read_card(tmp_path / "holed"))
     assert episode.image_error_s.max() == pytest.approx(1 / 30, abs=1e-3)
+
+
+def test_an_episode_with_a_long_pause_is_left_out_and_the_pause_named(tmp_path: Path) -> None:
+    write_episode(tmp_path / "in/whole", 40)
+    write_episode(tmp_path / "in/paused", 40, lost=tuple(range(10, 30)))
+    report = export_dataset([tmp_path / "in"], tmp_path / "out", ExportConfig(format="robomimic"))
+    assert report.episodes == ("whole",)
+    assert re.search(
+        r"image_raw\S* pauses for 0\.70 s, 0\.30 s from its start", report.left_out["paused"]
+    )
+    bridged = ExportConfig(format="robomimic", max_gap_s=1.0)
+    assert len(export_dataset([tmp_path / "in"], tmp_path / "out", bridged).episodes) == 2
 
 
 def test_an_episode_without_joint_states_is_refused(tmp_path: Path) -> None:

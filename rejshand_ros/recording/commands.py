@@ -87,6 +87,9 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--format", default="lerobot", help=f"one of {', '.join(FORMATS)}")
     parser.add_argument("--fps", type=int, help="rate (default: the camera's)")
+    parser.add_argument(
+        "--max-gap", type=float, default=0.5, help="longest pause that is bridged, seconds (0.5)"
+    )
     parser.add_argument("--only-success", action="store_true", help="leave out other episodes")
     parser.add_argument("--validation", type=float, default=0.0, help="share held back, 0..1")
     parser.add_argument("--workers", type=int, default=1, help="processes at the same time")
@@ -96,6 +99,7 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
     config = ExportConfig(
         format=options.format,
         fps=options.fps,
+        max_gap_s=options.max_gap,
         only_success=options.only_success,
         validation_fraction=options.validation,
         workers=options.workers,

@@ -7,8 +7,10 @@ joint states and commands are interpolated between their own stamps.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,8 +138,39 @@ def _joined(series: list[Series], times_ns: NDArray[np.int64]) -> tuple[Any, Arr
     return tuple(names), values, np.max([error for _, error in sampled], axis=0)
 
 
+def _check_gaps(
+    folder: Path, stamps: dict[str, NDArray[np.int64]], begin: int, end: int, longest_s: float
+) -> None:
+    """See that nothing pauses for long between two times: no learner should meet invented data.
+
+    Args:
+        folder: The episode's, for the message.
+        stamps: Topic -> (n,) increasing stamps, nanoseconds.
+        begin: First time that counts, nanoseconds.
+        end: Last one.
+        longest_s: Longest pause that may be bridged.
+
+    Raises:
+        RecordingError: A topic pauses for longer.
+    """
+    for topic, own in stamps.items():
+        # The samples just outside take part: a pause may begin before the span that counts.
+        first = max(int(np.searchsorted(own, begin, "right")) - 1, 0)
+        inside = own[first : int(np.searchsorted(own, end)) + 1]
+        pauses = np.diff(inside) * 1e-9
+        if len(pauses) and pauses.max() > longest_s:
+            at = (int(inside[pauses.argmax()]) - begin) * 1e-9
+            raise RecordingError(
+                f"{folder}: {topic} pauses for {pauses.max():.2f} s, {at:.2f} s from its start; "
+                f"at most {longest_s:g} s are bridged"
+            )
+
+
 def align_episode(
-    reader: EpisodeReader, card: EpisodeCard, fps: int | None = None
+    reader: EpisodeReader,
+    card: EpisodeCard,
+    fps: int | None = None,
+    max_gap_s: float = math.inf,
 ) -> AlignedEpisode:
     """Align an episode by capture stamps.
 
@@ -145,9 +178,12 @@ def align_episode(
         reader: The episode.
         card: Its facts.
         fps: Grid rate; None for the camera's own, rounded.
+        max_gap_s: Longest pause of images, joint states or commands that is bridged, by the
+            nearest image and by interpolation.
 
     Raises:
-        RecordingError: Images, joint states or commands are missing or never overlap.
+        RecordingError: Images, joint states or commands are missing, never overlap, or pause
+            for longer.
     """
     topic = image_topic(reader)
     captures = np.array(
@@ -168,6 +204,8 @@ def align_episode(
     inside = sorted_captures[(sorted_captures >= begin) & (sorted_captures <= end)]
     if len(inside) < 2:
         raise RecordingError(f"{reader.folder}: images, joint states and commands never overlap")
+    stamps = {topic: sorted_captures, **{one.topic: one.stamps_ns for one in everything}}
+    _check_gaps(reader.folder, stamps, int(inside[0]), int(inside[-1]), max_gap_s)
     rate = fps or max(1, round(1e9 / float(np.median(np.diff(inside)))))
     count = int((inside[-1] - inside[0]) * 1e-9 * rate + 0.5) + 1
     times = inside[0] + np.round(np.arange(count) * (1e9 / rate)).astype(np.int64)

@@ -34,6 +34,8 @@ class ExportConfig:
     Attributes:
         format: ``lerobot`` or ``robomimic``.
         fps: Rate of the data set; None for the camera's own.
+        max_gap_s: Longest pause of images, joint states or commands that is bridged; episodes
+            with a longer one are left out.
         only_success: Leave out episodes that did not succeed or of which nobody said.
         validation_fraction: Share of the episodes held back for validation.
         workers: Processes that work at the same time.
@@ -43,6 +45,7 @@ class ExportConfig:
 
     format: str = "lerobot"
     fps: int | None = None
+    max_gap_s: float = 0.5
     only_success: bool = False
     validation_fraction: float = 0.0
     workers: int = 1
@@ -68,6 +71,8 @@ class ExportConfig:
             raise RecordingError(f"{self.workers} workers cannot work; at least 1 is needed")
         if self.fps is not None and self.fps < 1:
             raise RecordingError(f"a rate of {self.fps} frames a second is too low; at least 1")
+        if not self.max_gap_s > 0.0:
+            raise RecordingError(f"a longest gap of {self.max_gap_s} s; more than 0 is needed")
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,8 @@ def stage_episode(folder: str, staging: str, config: ExportConfig) -> dict[str, 
     """
     try:
         with EpisodeReader(Path(folder)) as reader:
-            episode = align_episode(reader, read_card(Path(folder)), config.fps)
+            card = read_card(Path(folder))
+            episode = align_episode(reader, card, config.fps, config.max_gap_s)
             part = FORMATS[config.format].write_part(reader, episode, Path(staging))
         return {"part": str(part.folder)}
     except RecordingError as error:
@@ -149,7 +155,8 @@ def _staging_folder(root: Path, folder: Path, config: ExportConfig) -> Path:
     size = sum(path.stat().st_size for path in sorted(folder.glob("*.mcap")))
     card = read_card(folder)
     place = str(folder.resolve())
-    key = json.dumps([place, size, card.task, card.success, config.format, config.fps])
+    options = [config.format, config.fps, config.max_gap_s]
+    key = json.dumps([place, size, card.task, card.success, *options])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return root / _STAGING / f"{folder.name}-{digest}"
 
