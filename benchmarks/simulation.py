@@ -16,7 +16,8 @@ from rejshand_ros.errors import ProcessError
 from rejshand_ros.geometry import Array
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
-from rejshand_ros.simulation.backend import OneHand, load_backend
+from rejshand_ros.simulation.backend import OneHand
+from rejshand_ros.simulation.load import load_backend
 
 PERIOD_S = 0.01
 HANDS = ("allegro", "shadow")

@@ -10,8 +10,9 @@ import pytest
 from rejshand_ros.errors import ConfigError, InputError, SimulationError
 from rejshand_ros.geometry import RigidTransform, rotation_from_vector
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
-from rejshand_ros.simulation.backend import BACKENDS, OneHand, load_backend
+from rejshand_ros.simulation.backend import OneHand
 from rejshand_ros.simulation.hand import simulated_hand
+from rejshand_ros.simulation.load import BACKENDS, load_backend
 from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 from rejshand_ros.simulation.scene import load_scene, scene_from_mapping, scene_names
 

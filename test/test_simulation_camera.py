@@ -8,7 +8,7 @@ import pytest
 from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
-from rejshand_ros.simulation.backend import BACKENDS, load_scene_backend
+from rejshand_ros.simulation.load import BACKENDS, load_scene_backend
 from rejshand_ros.simulation.scene import ObjectConfig, SceneConfig, load_scene, scene_from_mapping
 from rejshand_ros.simulation.scene_camera import SceneCamera, look_at
 

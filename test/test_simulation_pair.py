@@ -9,7 +9,8 @@ from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.geometry import RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
-from rejshand_ros.simulation.backend import BACKENDS, SceneBackend, load_scene_backend
+from rejshand_ros.simulation.backend import SceneBackend
+from rejshand_ros.simulation.load import BACKENDS, load_scene_backend
 from rejshand_ros.simulation.mujoco_backend import MujocoBackend
 from rejshand_ros.simulation.scene import load_scene, scene_from_mapping
 

@@ -22,7 +22,8 @@ from rejshand_ros.nodes.simulated_hand import WORLD, HandTopicOptions, Simulated
 from rejshand_ros.nodes.stamps import header, time_message
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
-from rejshand_ros.simulation.backend import SceneBackend, load_scene_backend
+from rejshand_ros.simulation.backend import SceneBackend
+from rejshand_ros.simulation.load import load_scene_backend
 from rejshand_ros.simulation.scene import SceneConfig, load_scene
 
 if TYPE_CHECKING:

@@ -1,22 +1,14 @@
-"""The one interface of every simulated hand and scene, and how to get one."""
+"""The one interface of every simulated hand and scene."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from rejshand_ros.errors import ConfigError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
-from rejshand_ros.simulation.scene import SceneConfig, load_scene
-
-if TYPE_CHECKING:
-    from rejshand_ros.retargeting.robot_hand import RobotHandConfig
-
-BACKENDS = ("mujoco", "scripted")
 
 
 @dataclass(frozen=True)
@@ -156,57 +148,3 @@ class OneHand(HandBackend):
     def step(self, duration_s: float) -> None:
         """See SceneBackend."""
         self.scene.step(duration_s)
-
-
-def load_scene_backend(
-    name: str, robot_hands: Sequence[RobotHandConfig], scene: SceneConfig | str | None = None
-) -> SceneBackend:
-    """Build the simulation of one hand, or of a right and a left one in one scene.
-
-    Args:
-        name: "mujoco", or "scripted" for a mock that needs no physics library.
-        robot_hands: The hands, of different sides.
-        scene: A scene, the name of a shipped one, the path of a YAML file, or None for free space.
-
-    Raises:
-        ConfigError: Unknown backend or scene, two hands of one side, or a hand that does not fit
-            its URDF.
-        ModelFileError: A URDF is missing or wrong.
-        MissingDependencyError: MuJoCo is asked for and not installed.
-    """
-    if isinstance(scene, str):
-        scene = load_scene(scene)
-    scene = scene or SceneConfig()
-    sides = [str(robot.side) for robot in robot_hands]
-    if not sides or len(set(sides)) != len(sides):
-        raise ConfigError(f"a scene holds one hand, or a right and a left one; given: {sides}")
-    if name == "scripted":
-        from rejshand_ros.simulation.scripted_backend import ScriptedBackend
-
-        return ScriptedBackend(robot_hands, scene)
-    if name == "mujoco":
-        from rejshand_ros.simulation.mujoco_backend import MujocoBackend
-
-        return MujocoBackend(robot_hands, scene)
-    raise unknown_choice("simulation backend", name, BACKENDS)
-
-
-def load_backend(
-    name: str, robot_hand: RobotHandConfig, scene: SceneConfig | str | None = None
-) -> OneHand:
-    """Build the simulation of a single hand; arguments and errors as `load_scene_backend`."""
-    return OneHand(load_scene_backend(name, [robot_hand], scene))
-
-
-def check_joints(hand: str, wanted: tuple[str, ...], urdf: tuple[str, ...]) -> None:
-    """Refuse a hand whose joints are not those of its URDF.
-
-    Raises:
-        ConfigError: Joints that the URDF lacks, named beside those that it has.
-    """
-    unknown = [name for name in wanted if name not in urdf]
-    if unknown:
-        raise ConfigError(
-            f"hand {hand}: joints {', '.join(unknown)} are not in its URDF, which has "
-            f"{', '.join(urdf)}"
-        )

@@ -13,7 +13,6 @@ from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.resources import resource_path
-from rejshand_ros.simulation.backend import check_joints
 from rejshand_ros.urdf import Urdf, read_urdf
 from rejshand_ros.yaml_file import read_yaml
 
@@ -119,7 +118,7 @@ def simulated_hand(robot: RobotHandConfig) -> SimulatedHand:
     urdf = read_urdf(Path(robot.urdf_path))
     urdf.check_meshes()
     name = f"{robot.hand} {robot.side}"
-    check_joints(name, tuple(robot.joint_names), tuple(urdf.joints))
+    _check_joints(name, tuple(robot.joint_names), tuple(urdf.joints))
     tips = tuple(robot.fingertip_links.values())
     missing = [tip for tip in tips if tip not in urdf.links]
     if missing:
@@ -164,3 +163,17 @@ def checked_positions(hand: SimulatedHand, positions: ArrayLike, what: str) -> A
         bad = hand.joint_names[int(np.argmin(np.isfinite(values)))]
         raise InputError(f"{what} of joint {bad} is not a finite number")
     return np.clip(values, hand.lower, hand.upper)
+
+
+def _check_joints(hand: str, wanted: tuple[str, ...], urdf: tuple[str, ...]) -> None:
+    """Refuse a hand whose joints are not those of its URDF.
+
+    Raises:
+        ConfigError: Joints that the URDF lacks, named beside those that it has.
+    """
+    unknown = [name for name in wanted if name not in urdf]
+    if unknown:
+        raise ConfigError(
+            f"hand {hand}: joints {', '.join(unknown)} are not in its URDF, which has "
+            f"{', '.join(urdf)}"
+        )
