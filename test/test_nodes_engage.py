@@ -13,8 +13,11 @@ from collections.abc import Iterator
 import pytest
 from ros_graph import ros_graph
 
+from rejshand_ros.demo.domain import reserved_domain
+from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes.command import CommandNode
 from rejshand_ros.nodes.engage import TeleopKeys
+from rejshand_ros.nodes.terminal_session import spin_until, terminal_session
 
 pytestmark = pytest.mark.ros
 ENGAGE = [sys.executable, "-m", "rejshand_ros.cli", "engage"]
@@ -92,6 +95,29 @@ def test_whoever_leaves_the_switch_lets_go_of_the_hand(end: str) -> None:
     assert "space: emergency stop" in output
     assert "Traceback" not in errors
     assert process.returncode == {"q": 0, "signal": 130, "hang-up": 130, "terminal": 1}[end]
+
+
+def test_a_second_signal_does_not_cut_the_last_disengage_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+
+    def answered() -> bool:
+        nonlocal looks
+        looks += 1
+        signal.raise_signal(signal.SIGTERM)
+        return looks == 4
+
+    with reserved_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        with terminal_session("keys", "") as (_, executor):
+            with pytest.raises(KeyboardInterrupt):
+                spin_until(executor, answered, 10.0, "no answer")
+            assert looks == 1
+            spin_until(executor, answered, 10.0, "no answer", interruptible=False)
+            assert looks == 4
+            with pytest.raises(ProcessError, match="no answer"):
+                spin_until(executor, answered, 0.2, "no answer", interruptible=False)
 
 
 def test_without_command_nodes_it_says_so(terminal: tuple[int, int]) -> None:

@@ -152,4 +152,5 @@ def _let_go(executor: SingleThreadedExecutor, keys: TeleopKeys) -> None:
         lambda: all(answer.done() for answer in answers.values()),
         _ANSWER_S,
         f"no answer to the last disengage within {_ANSWER_S:g} s: look after the hand yourself",
+        interruptible=False,
     )

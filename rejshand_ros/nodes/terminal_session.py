@@ -69,9 +69,22 @@ def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleTh
 
 
 def spin_until(
-    executor: SingleThreadedExecutor, condition: Callable[[], bool], wait_s: float, complaint: str
+    executor: SingleThreadedExecutor,
+    condition: Callable[[], bool],
+    wait_s: float,
+    complaint: str,
+    *,
+    interruptible: bool = True,
 ) -> None:
     """Spin until something is there.
+
+    Args:
+        executor: What spins.
+        condition: Whether it is there.
+        wait_s: Longest wait.
+        complaint: What to say then.
+        interruptible: False for what must be done before the end: a further signal, of somebody
+            impatient, does not cut it short.
 
     Raises:
         ProcessError: The complaint, once the time is over.
@@ -80,4 +93,8 @@ def spin_until(
     while not condition():
         if time.monotonic() > end_s:
             raise ProcessError(complaint)
-        executor.spin_once(timeout_sec=0.1)
+        try:
+            executor.spin_once(timeout_sec=0.1)
+        except KeyboardInterrupt:
+            if interruptible:
+                raise
