@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import rclpy
@@ -13,11 +16,13 @@ from sensor_msgs.msg import JointState
 
 from rejshand_msgs.msg import JointTarget
 from rejshand_ros.demo.chain import ChainConfig, chain_processes
+from rejshand_ros.demo.domain import reserved_domain
 from rejshand_ros.demo.processes import ProcessGroup, ProcessSpec
 from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.retargeting import RetargetingNode
+from rejshand_ros.resources import resource_path
 
 pytestmark = pytest.mark.ros
 
@@ -107,3 +112,28 @@ def test_every_process_of_the_chain_waits_for_the_recorder() -> None:
     # One that was killed comes back at once, also where the recorder lies down.
     assert not {"await_recorder", "await_inputs"} & set(specs[0].on_its_own().parameters)
     assert specs[0].on_its_own().parameters["folder"] == specs[0].parameters["folder"]
+
+
+def test_the_middleware_takes_the_settings_and_a_node_tells_of_itself_often(tmp_path):
+    settings = resource_path("config/fastdds.xml")
+    wrong = tmp_path / "wrong.xml"
+    wrong.write_text(settings.read_text().replace("leaseAnnouncement", "leaseNews"))
+    make_a_node = "import rclpy; rclpy.init(); rclpy.create_node('x').destroy_node()"
+    said = {}
+    with reserved_domain() as domain:
+        for path in (settings, wrong):
+            environment = {
+                **os.environ,
+                "ROS_DOMAIN_ID": str(domain),
+                "FASTDDS_DEFAULT_PROFILES_FILE": str(path),
+            }
+            command = [sys.executable, "-c", make_a_node]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            said[path] = done.stdout + done.stderr
+    assert "XMLPARSER" in said[wrong]
+    assert said[settings] == ""
+    # Missed once by a peer, a node must not stay unseen for most of the 5 s that recovery may take.
+    period = ElementTree.parse(settings).find(".//{*}participant//{*}leaseAnnouncement")
+    assert period is not None
+    seconds, nanoseconds = (int(period.findtext(f"{{*}}{name}")) for name in ("sec", "nanosec"))
+    assert 0.1 <= seconds + nanoseconds * 1e-9 <= 1.0
