@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs rclpy")
 
+from rclpy.parameter import Parameter
 from ros_graph import ros_graph
 from seen_hand import CAMERA, STAMP_NS, WRIST, followed_hand
 from sensor_msgs.msg import JointState
@@ -102,7 +103,8 @@ def test_robot_state_publisher_keeps_the_robots_frames_to_itself() -> None:
 def test_markers_show_the_hand_where_it_is_and_go_when_it_is_lost() -> None:
     hand = followed_hand(Side.LEFT)
     with ros_graph() as graph:
-        graph.add(MarkersNode, side="left", lifetime_s=0.25)
+        node = graph.add(MarkersNode, side="left")
+        assert node.set_parameters([Parameter("lifetime_s", value=0.25)])[0].successful
         shown = graph.collect(MarkerArray, "markers")
         poses = graph.publisher(HandPose, "left/hand_pose")
         meshes = graph.publisher(HandMesh, "left/hand_mesh")

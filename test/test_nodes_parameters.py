@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from rcl_interfaces.srv import DescribeParameters
+from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.parameter import Parameter
 from ros_graph import ros_graph
 
@@ -104,17 +104,82 @@ def node_classes():
     return found
 
 
-def test_every_parameter_of_every_node_is_described_and_every_number_has_its_range():
-    nodes = node_classes()
-    assert {"camera", "hand_pose", "retargeting", "command", "simulation", "recorder"} <= set(nodes)
-    for name, node_class in nodes.items():
-        for field in dataclasses.fields(node_class.CONFIG):
-            facts = field.metadata["parameter"]
-            assert len(facts.description) > 10, f"{name} {field.name}"
-            if type(field.default) in (int, float):
-                assert None not in (facts.low, facts.high), f"{name} {field.name}"
-            kind = get_type_hints(node_class.CONFIG)[field.name]
-            check_value(field.name, kind, facts, field.default)
+NODES = node_classes()
+
+
+def fields_of(node_class):
+    """Name, type, facts and default of each parameter of a node."""
+    kinds = get_type_hints(node_class.CONFIG)
+    for field in dataclasses.fields(node_class.CONFIG):
+        yield field.name, kinds[field.name], field.metadata["parameter"], field.default
+
+
+def wrong_values(kind, facts):
+    """Values that a parameter must refuse: of another type, beyond its range, no choice of it."""
+    yield [1.5] if kind in (str, tuple[str, ...]) else "seven"
+    if kind in (int, float):
+        yield from (kind(facts.low - 1), kind(facts.high + 1))
+    if facts.choices:
+        yield "nonsense"
+
+
+def another_value(kind, facts, value):
+    """A valid value other than the given one."""
+    if kind is bool:
+        return not value
+    if kind in (int, float):
+        return kind(facts.high if value != facts.high else facts.low)
+    if kind is str:
+        return next((choice for choice in facts.choices if choice != value), f"{value}x")
+    return [*value, "x"]
+
+
+def test_the_package_has_the_nodes_that_the_readme_names():
+    chain = {"camera", "hand_pose", "retargeting", "command", "simulation", "recorder"}
+    assert set(NODES) == chain | {"viewer", "frames", "markers", "replay", "manager"}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_every_parameter_is_described_and_takes_only_what_is_valid(name):
+    for field, kind, facts, default in fields_of(NODES[name]):
+        assert len(facts.description) > 10, field
+        if kind in (int, float):
+            assert None not in (facts.low, facts.high), field
+        check_value(field, kind, facts, default)
+        check_value(field, kind, facts, another_value(kind, facts, default))
+        for wrong in wrong_values(kind, facts):
+            with pytest.raises(ConfigError, match=field):
+                check_value(field, kind, facts, wrong)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_every_parameter_of_a_running_node_changes_or_is_refused_with_a_reason(graph, name):
+    node = graph.add(NODES[name], start=False)
+    fields = list(fields_of(NODES[name]))
+    request = DescribeParameters.Request(names=[field for field, *_ in fields])
+    described = graph.call(DescribeParameters, f"{name}/describe_parameters", request).descriptors
+
+    def set_to(field, value):
+        request = SetParameters.Request(
+            parameters=[Parameter(field, value=value).to_parameter_msg()]
+        )
+        return graph.call(SetParameters, f"{name}/set_parameters", request).results[0]
+
+    for (field, kind, facts, default), told in zip(fields, described, strict=True):
+        assert told.description == facts.description
+        ranges = [*told.integer_range, *told.floating_point_range]
+        assert bool(ranges) == (kind in (int, float)), field
+        assert all(choice in told.additional_constraints for choice in facts.choices), field
+        for wrong in wrong_values(kind, facts):
+            refused = set_to(field, wrong)
+            assert not refused.successful, (field, wrong)
+            assert field in refused.reason
+        assert getattr(node.config, field) == default
+        value = another_value(kind, facts, default)
+        answer = set_to(field, value)
+        assert answer.successful == facts.mutable, (field, answer.reason)
+        assert facts.mutable or field in answer.reason
+        assert getattr(node.config, field) == (value if facts.mutable else default)
 
 
 def test_lists_hold_texts_only():

@@ -42,7 +42,9 @@ class FramesConfig(NodeConfig):
     robot: bool = parameter(
         True, "tell the robot hands' links and a world too; false where robot_state_publisher does"
     )
-    rate_hz: float = parameter(30.0, "robot frames a second at most [Hz]", low=1.0, high=200.0)
+    rate_hz: float = parameter(
+        30.0, "robot frames a second at most [Hz]", low=1.0, high=200.0, mutable=True
+    )
     joint_naming: str = parameter(
         "chain",
         "joint names of joint_states: this project's, or the real driver's",

@@ -164,6 +164,11 @@ COMMAND_FORMS = {
     OutputForm.JOINT_TRAJECTORY.value: JointTrajectory,
 }
 """Parameter value -> message type of `joint_command`."""
+COMMAND_TYPES = {
+    form: f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
+    for form, kind in COMMAND_FORMS.items()
+}
+"""Parameter value -> name of that type."""
 
 
 def positions_from_form(message: Any, names: Sequence[str]) -> Array:

@@ -14,6 +14,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes.frames import BESIDE_M, CAMERA, CAMERA_M, CAMERA_RPY, WORLD
+from rejshand_ros.nodes.joint_conversions import COMMAND_TYPES
 from rejshand_ros.nodes.launch_arguments import Values
 from rejshand_ros.resources import resource_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
@@ -126,17 +127,12 @@ def recorder(values: Values) -> list[LaunchDescriptionEntity]:
     wanted = values.text("record")
     if wanted == "false":
         return []
-    forms = {
-        "joint_state": "sensor_msgs/msg/JointState",
-        "float64_multi_array": "std_msgs/msg/Float64MultiArray",
-        "joint_trajectory": "trajectory_msgs/msg/JointTrajectory",
-    }
     parameters = {
         "folder": values.text("episodes"),
         "episode": time.strftime("episode_%Y%m%d_%H%M%S") if wanted == "true" else "",
         "side": values.text("side"),
         "transport": values.text("image_transport"),
-        "command_type": forms[values.text("command_form")],
+        "command_type": COMMAND_TYPES[values.text("command_form")],
         "reliable_images": values.text("camera") != "none",
         "hand": values.text("hand"),
         "weights": values.text("weights"),

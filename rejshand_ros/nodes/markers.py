@@ -38,10 +38,14 @@ class MarkersConfig(NodeConfig):
 
     side: str = parameter("both", "hands to show", choices=tuple(SIDES))
     lifetime_s: float = parameter(
-        0.5, "a marker that is not renewed vanishes after [s]", low=0.05, high=60.0
+        0.5, "a marker that is not renewed vanishes after [s]", low=0.05, high=60.0, mutable=True
     )
     mesh_rate_hz: float = parameter(
-        10.0, "surfaces a second at most; each costs milliseconds [Hz]", low=0.1, high=60.0
+        10.0,
+        "surfaces a second at most; each costs milliseconds [Hz]",
+        low=0.1,
+        high=60.0,
+        mutable=True,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rejshand_ros.inference.load import weights_file
 from rejshand_ros.nodes.base import NodeConfig
 from rejshand_ros.nodes.calibration_file import calibration_path
+from rejshand_ros.nodes.joint_conversions import COMMAND_TYPES
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.recording.provenance import hand_files
@@ -27,7 +28,11 @@ class RecorderConfig(NodeConfig):
     )
     side: str = parameter("right", "hands to record", choices=tuple(SIDES))
     transport: str = parameter("compressed", "form of the images", choices=("raw", "compressed"))
-    command_type: str = parameter("sensor_msgs/msg/JointState", "message type of joint_command")
+    command_type: str = parameter(
+        "sensor_msgs/msg/JointState",
+        "message type of joint_command",
+        choices=tuple(COMMAND_TYPES.values()),
+    )
     reliable_images: bool = parameter(
         True, "false where the camera driver publishes images best effort"
     )

@@ -16,6 +16,7 @@ from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
+from rejshand_ros.retargeting.hand_parts import OBJECTIVES
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.tracking.tracked_hand import TrackState
 
@@ -29,7 +30,7 @@ class RetargetingConfig(NodeConfig):
     hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
     side: str = parameter("right", "side of the hand", choices=("right", "left"))
     objective: str = parameter(
-        "vector", "what is asked of the robot hand", choices=("vector", "position", "pinch")
+        "vector", "what is asked of the robot hand", choices=OBJECTIVES
     )
     person: str = parameter("", "whose calibration to begin with; empty: the hand's fixed scales")
 

@@ -24,6 +24,7 @@ from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.nodes.view_feed import ViewFeed, live_node, live_picture
 from rejshand_ros.nodes.view_requests import Requests
+from rejshand_ros.retargeting.hand_parts import OBJECTIVES
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.viewing.access import TOKEN_VARIABLE
 from rejshand_ros.viewing.browser_view import BrowserView, ViewConfig
@@ -55,7 +56,9 @@ class ViewerConfig(NodeConfig):
     niceness: int = parameter(
         15, "how far its process steps back behind those that move a robot; 0: not", low=0, high=19
     )
-    objective: str = parameter("vector", "objective whose scale the comparison of fingertips uses")
+    objective: str = parameter(
+        "vector", "objective whose scale the comparison of fingertips uses", choices=OBJECTIVES
+    )
     joint_naming: str = parameter(
         "chain",
         "joint names of joint_states: this project's, or the real driver's",
