@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rejshand_ros.errors import ConfigError, ModelFileError
+from rejshand_ros.errors import ConfigError, InputError, ModelFileError
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.kinematics import forward
 from rejshand_ros.retargeting.result import SolveOutcome
@@ -75,6 +75,17 @@ def test_the_compiled_tree_is_pinocchios(trident: RobotHandConfig, seed: int) ->
     poses = model.link_poses(model.positions(variables))
     expected = np.array([poses[link].apply(local) for link in links])
     np.testing.assert_allclose(scratch.points, expected, atol=1e-12)
+
+
+def test_positions_come_by_name_in_any_order(trident: RobotHandConfig) -> None:
+    first, last = trident.joint_names[0], trident.joint_names[-1]
+    expected = trident.rest.copy()
+    expected[[0, -1]] = 0.2, 0.1
+    np.testing.assert_array_equal(trident.positions_of((last, first), [0.1, 0.2]), expected)
+    with pytest.raises(InputError, match="'wing' is not one of"):
+        trident.positions_of(("wing",), [0.1])
+    with pytest.raises(InputError, match="for 2 joints"):
+        trident.positions_of((first, last), [0.1])
 
 
 def test_a_sliding_joint_slides(folder: Path) -> None:

@@ -5,13 +5,15 @@ One YAML a hand and side in config/hands; adding a hand takes a URDF and a YAML 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rejshand_ros.errors import ConfigError, unknown_choice
+from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.hand.keypoints import FINGERS, Side
 from rejshand_ros.resources import named_by, resource_path, resource_roots
@@ -107,6 +109,30 @@ class RobotHandConfig:
         if name not in self.objectives:
             raise unknown_choice(f"objective of {self.hand} {self.side}", name, self.objectives)
         return self.objectives[name]
+
+    def positions_of(self, names: Sequence[str], positions: ArrayLike) -> Array:
+        """Joint positions given by name, in the hand's own order.
+
+        Args:
+            names: Joints in any order; those that are missing rest.
+            positions: Radians, one a name.
+
+        Returns:
+            (n,) radians in the order of `joint_names`.
+
+        Raises:
+            InputError: A joint is not one of the hand's, or not one position a name is given.
+        """
+        values = np.asarray(positions, float)
+        if values.shape != (len(names),):
+            raise InputError(f"positions of shape {values.shape} for {len(names)} joints")
+        whole = np.array(self.rest, float)
+        for name, position in zip(names, values, strict=True):
+            if name not in self.joint_names:
+                known = ", ".join(self.joint_names)
+                raise InputError(f"joint {name!r} is not one of {self.hand}'s: {known}")
+            whole[self.joint_names.index(name)] = position
+        return whole
 
 
 def available_hands() -> dict[str, tuple[Side, ...]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, RigidTransform, quaternion_from_rotation
 from rejshand_ros.hand.frame import mirror_points
 from rejshand_ros.hand.keypoints import BONES, FINGERS, Side, finger_keypoints
@@ -110,7 +109,6 @@ class RobotFigure:
         """
         self._robot = robot
         self._model = RobotModel(robot)
-        self._index = {name: i for i, name in enumerate(robot.joint_names)}
         root_from_operator = self.root_from_operator(robot.rest)
         place(scene, path, world_from_operator @ root_from_operator.inverse())
         shapes = link_shapes(robot.urdf_path)
@@ -170,12 +168,7 @@ class RobotFigure:
         Raises:
             InputError: A joint is not one of the hand's, or a position is not finite.
         """
-        q = np.array(self._robot.rest, float)
-        for name, position in zip(names, positions, strict=True):
-            if name not in self._index:
-                known = ", ".join(self._index)
-                raise InputError(f"joint {name!r} is not one of {self._robot.hand}'s: {known}")
-            q[self._index[name]] = position
+        q = self._robot.positions_of(names, positions)
         if self._shown is not None and np.abs(q - self._shown).max() < _STILL_RAD:
             return self._shown
         poses = self._model.link_poses(q)

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import InputError, MissingDependencyError
+from rejshand_ros.errors import MissingDependencyError
 from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform, quaternion_from_rotation
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
 from rejshand_ros.retargeting.robot_model import RobotModel
@@ -72,7 +72,6 @@ class MujocoView:
         """
         self._hand, self._size = robot_hand, (width, height)
         self._model = RobotModel(robot_hand)
-        self._index = {name: i for i, name in enumerate(robot_hand.joint_names)}
         camera_from_root, camera = viewpoint(robot_hand, self._model, width, height)
         self._scene_model = self._specify(camera_from_root, camera)
         self._data = mujoco.MjData(self._scene_model)
@@ -96,13 +95,7 @@ class MujocoView:
         Raises:
             InputError: A joint is not one of the hand's.
         """
-        q = np.array(self._hand.rest, float)
-        for name, position in zip(joint_names, positions, strict=True):
-            if name not in self._index:
-                raise InputError(
-                    f"joint {name!r} is not one of {self._hand.hand}'s: {', '.join(self._index)}"
-                )
-            q[self._index[name]] = position
+        q = self._hand.positions_of(joint_names, positions)
         poses = self._model.link_poses(q)
         for place, link in enumerate(self._links):
             self._data.mocap_pos[place] = poses[link].translation

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig, load_robot_hand
@@ -38,7 +37,6 @@ class RobotView:
         self._hand = robot_hand
         self._size = width, height
         self._mesh = RobotMesh(robot_hand)
-        self._index = {name: i for i, name in enumerate(robot_hand.joint_names)}
         self._camera_from_root, self._camera = viewpoint(
             robot_hand, self._mesh.model, width, height
         )
@@ -57,13 +55,7 @@ class RobotView:
         Raises:
             InputError: A joint is not one of the hand's.
         """
-        q = np.array(self._hand.rest, float)
-        for name, position in zip(joint_names, positions, strict=True):
-            if name not in self._index:
-                raise InputError(
-                    f"joint {name!r} is not one of {self._hand.hand}'s: {', '.join(self._index)}"
-                )
-            q[self._index[name]] = position
+        q = self._hand.positions_of(joint_names, positions)
         meshes = [self._mesh.placed(q, self._camera_from_root)]
         width, height = self._size
         centre = np.array([0.0, 0.0, DISTANCE_M])
