@@ -88,7 +88,7 @@ def rotation_from_vector(vector: ArrayLike) -> Array:
     """Rotation matrices (..., 3, 3) from axis-angle vectors (..., 3), radians (Rodrigues)."""
     v = np.asarray(vector, float)
     angle = np.linalg.norm(v, axis=-1)[..., None, None]
-    x, y, z = np.moveaxis(v, -1, 0)
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*v.shape[:-1], 3, 3)
     # sinc keeps the series exact through the zero angle.
@@ -101,15 +101,18 @@ def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
     """The smallest rotation (3, 3) that takes direction a (3,) onto direction b (3,)."""
     unit_a = np.asarray(a, float) / np.linalg.norm(a)
     unit_b = np.asarray(b, float) / np.linalg.norm(b)
-    axis = np.cross(unit_a, unit_b)
-    sine, cosine = float(np.linalg.norm(axis)), float(unit_a @ unit_b)
-    if sine < 1e-12:
-        if cosine > 0:
-            return np.eye(3)
+    cosine = float(unit_a @ unit_b)
+    if cosine < -1.0 + 1e-6:
+        # Close to a half turn the axis is lost in the rounding of the cross product.
         helper = np.eye(3)[int(np.argmin(np.abs(unit_a)))]
         axis = np.cross(unit_a, helper)
-        return rotation_from_vector(np.pi * axis / np.linalg.norm(axis))
-    return rotation_from_vector(np.arctan2(sine, cosine) * axis / sine)
+        half_turn = rotation_from_vector(np.pi * axis / np.linalg.norm(axis))
+        return rotation_between(half_turn @ unit_a, unit_b) @ half_turn
+    (ax, ay, az), (bx, by, bz) = unit_a.tolist(), unit_b.tolist()
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    # Rodrigues with sin = |a x b|: no angle is needed.
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + cosine))
 
 
 def quaternion_from_rotation(rotation: ArrayLike) -> Array:

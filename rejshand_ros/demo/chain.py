@@ -34,7 +34,7 @@ class ChainConfig:
         flip: Flip the input left to right.
         loop: Play a file again and again.
         out: Folder for the bag.
-        transport: Form of the images: compressed or raw.
+        transport: Form of the recorded images: compressed or raw.
         weights: Name or path of the network's weights.
         device: Where the network runs.
         threads: CPU threads of the network.
@@ -105,13 +105,14 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
             ProcessSpec(f"{side}/command", f"{_NODES}.command", command, side),
             ProcessSpec(f"{side}/retargeting", f"{_NODES}.retargeting", which, side),
         ]
+    raw_only = config.transport == "raw" or not config.record
     specs += [
         ProcessSpec(
             HAND_POSE,
             f"{_NODES}.hand_pose",
             {
                 "side": config.side,
-                "image_transport": config.transport,
+                "image_transport": "raw",
                 "weights": config.weights,
                 "device": config.device,
                 "threads": config.threads,
@@ -124,7 +125,9 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
                 "input": config.input,
                 "flip": config.flip,
                 "loop": config.loop,
-                "transport": config.transport,
+                # Raw to the network, which spares it compressing and decompressing; compressed to
+                # the recorder, which spares the disk.
+                "transport": "raw" if raw_only else "both",
                 "camera_info_url": config.camera_info_url,
                 # The network and the recorder: an image before they listen would be lost.
                 "wait_for_subscribers": 1 + config.record,

@@ -53,7 +53,7 @@ def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
         raise InputError("keypoints of the palm are not finite; a wrist frame needs all five")
     side = Side(side)
     palm = points[list(PALM)]
-    _, spread, axes = np.linalg.svd(palm - palm.mean(0))
+    _, spread, axes = np.linalg.svd(palm - palm.mean(0), full_matrices=False)
     if spread[1] < _SMALLEST_SPREAD:
         raise InputError("keypoints of the palm lie on one line; no palm plane can be fitted")
     normal = axes[2]
@@ -65,7 +65,8 @@ def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
     z = forward / length
     # From the little finger's knuckle to the index's: the thumb's side.
     across = points[_INDEX] - points[_LITTLE]
-    y = np.cross(z, normal)
+    (zx, zy, zz), (nx, ny, nz) = z.tolist(), normal.tolist()
+    y = np.array([zy * nz - zz * ny, zz * nx - zx * nz, zx * ny - zy * nx])
     towards_thumb = 1.0 if side is Side.RIGHT else -1.0
     if (across @ y) * towards_thumb < 0:
         normal, y = -normal, -y

@@ -92,7 +92,11 @@ class OpenVinoRuntime(Runtime):
         self._model = compile_model(path, threads=threads, precision=precision, cache=cache)
         self._request = self._model.create_infer_request()
         self.input_size = _input_size(path, self._model)
-        self._ports = _output_ports(path, self._model)
+        # The request's own buffers: asking by mapping checks and wraps each tensor anew.
+        self._input = self._request.get_input_tensor(0).data
+        self._outputs = [
+            self._request.get_tensor(port) for port in _output_ports(path, self._model)
+        ]
         used = self._model.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.name = f"openvino (CPU, {used})"
 
@@ -101,10 +105,7 @@ class OpenVinoRuntime(Runtime):
         size = self.input_size
         if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
             raise InputError(f"batch of shape {batch.shape}; (N, 3, {size}, {size}) needed")
-        answers = [
-            self._infer(np.ascontiguousarray(part, np.float32))
-            for part in np.split(batch, len(batch))
-        ]
+        answers = [self._infer(part) for part in batch]
         values = [np.concatenate(part) for part in zip(*answers, strict=True)]
         count = len(batch)
         return RawOutput(
@@ -115,10 +116,11 @@ class OpenVinoRuntime(Runtime):
             values[4].reshape(count),
         )
 
-    def _infer(self, batch: FloatArray) -> list[FloatArray]:
-        """The outputs for a batch that the compiled model takes, copied out of its buffers."""
-        answer = self._request.infer([batch])
-        return [np.array(answer[port], np.float32) for port in self._ports]
+    def _infer(self, crop: FloatArray) -> list[FloatArray]:
+        """The outputs for one crop (3, S, S), copied out of the request's buffers."""
+        self._input[0] = crop
+        self._request.infer()
+        return [np.array(output.data, np.float32) for output in self._outputs]
 
 
 def _is_writable(folder: Path) -> bool:

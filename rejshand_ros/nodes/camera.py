@@ -228,14 +228,15 @@ class CameraNode(ChainNode[CameraConfig]):
         stamped = header(stamp_ns, self.config.frame_id)
         info = camera_to_message(self._camera, stamp_ns, self.config.frame_id)
         self._info.publish(info)
-        if self._compressed is not None:
-            compressed = jpeg_message(image, self.config.jpeg_quality)
-            compressed.header = stamped
-            self._compressed.publish(compressed)
+        # What the network waits for goes first; compressing would hold it up.
         if self._raw is not None:
             raw = raw_message(image)
             raw.header = stamped
             self._raw.publish(raw)
+        if self._compressed is not None:
+            compressed = jpeg_message(image, self.config.jpeg_quality)
+            compressed.header = stamped
+            self._compressed.publish(compressed)
         self._sent += 1
         self.monitor.handle(self.now_ns() - stamp_ns)
 

@@ -14,6 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from rejshand_ros.errors import ConfigError, RejshandError
 from rejshand_ros.nodes import shared_memory
+from rejshand_ros.nodes.allocator import keep_freed_memory
 from rejshand_ros.nodes.base import ChainNode
 from rejshand_ros.nodes.supervision import Supervision
 
@@ -44,6 +45,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
     try:
         # This very process may be what replaces one that was killed.
         shared_memory.sweep()
+        keep_freed_memory()
         _init(argv)
         executor = make_executor(node_class.DRIVEN_BY_EVENTS)
         node = node_class()

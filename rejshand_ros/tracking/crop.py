@@ -10,6 +10,7 @@ this one class.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, isfinite, sin
 
 import cv2
@@ -97,7 +98,8 @@ class CropCamera:
         # Off the axis an image pixel spans less angle: by cos across the radius and cos^2 along
         # it. The wider of the two keeps the whole square inside the crop.
         cosine = 1.0 / float(np.linalg.norm(ray))
-        determinant = abs(float(np.linalg.det(normal_from_image[:2, :2])))
+        (xx, xy), (yx, yy) = normal_from_image[:2, :2].tolist()
+        determinant = abs(xx * yy - xy * yx)
         focal = size / (side_px * determinant**0.5 * cosine)
         middle = (size - 1) / 2
         matrix = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
@@ -111,6 +113,11 @@ class CropCamera:
     def camera_from_crop(self) -> Array:
         """(3, 3) takes crop axes to camera axes: the inverse of `crop_from_camera`."""
         return np.asarray(self.crop_from_camera.T)
+
+    @cached_property
+    def image_from_crop(self) -> Array:
+        """(3, 3) homography from crop pixels to full-image pixels."""
+        return np.asarray(np.linalg.inv(self.crop_from_image), float)
 
     @property
     def determinant(self) -> float:
@@ -158,7 +165,7 @@ class CropCamera:
     def to_image(self, points: ArrayLike) -> Array:
         """Full-image pixels (..., 2) of crop coordinates (..., 2), 0..1."""
         pixels = np.asarray(np.asarray(points, float) * self.size - 0.5, float)
-        return _through(np.asarray(np.linalg.inv(self.crop_from_image), float), pixels)
+        return _through(self.image_from_crop, pixels)
 
     def from_image(self, pixels: ArrayLike) -> Array:
         """Crop coordinates (..., 2), 0..1, of full-image pixels (..., 2)."""
