@@ -100,10 +100,11 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/core: requirements/ros.txt requirements/core.txt scripts/mend_ros_wheels.py \
-    scripts/checkout_environment.py | $(STAMPS)/venv
+    scripts/checkout_environment.py scripts/trim_environment.py | $(STAMPS)/venv
 	@$(LOGGED) "installing ROS 2 and the chain's libraries" $(LOGS)/core.log \
 	    $(PIP_INSTALL) -r requirements/ros.txt -r requirements/core.txt
 	@$(PY) scripts/mend_ros_wheels.py && $(PY) scripts/checkout_environment.py
+	@$(LOGGED) "removing what no run needs" $(LOGS)/trim.log $(PY) scripts/trim_environment.py
 	@touch $@
 
 $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)

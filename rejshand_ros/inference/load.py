@@ -13,10 +13,13 @@ from rejshand_ros.errors import ModelFileError, unknown_choice
 from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.inference.runtime import Runtime
 
-DEVICES = ("auto", "cpu", "cuda", "torch-cpu")
-"""``auto``: the GPU where torch is installed and sees one, else the CPU by OpenVINO.
+DEVICES = ("auto", "cpu", "cuda", "cuda-eager", "cuda-compiled", "torch-cpu")
+"""``auto``: the GPU where torch is installed and sees one, else the CPU by OpenVINO. ``cuda``
+replays a CUDA graph; ``cuda-compiled`` goes through torch.compile, which takes minutes to start.
 ``torch-cpu`` is the reference: torch, single precision."""
+_MODES = {"cuda": "graph", "cuda-eager": "eager", "cuda-compiled": "compiled"}
 
+_ENDINGS = (".xml", ".bin", ".onnx", ".safetensors")
 WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
 
@@ -32,7 +35,7 @@ def weights_file(weights: str | Path | None, suffix: str) -> Path:
         ModelFileError: No such file.
     """
     given = Path(weights) if weights is not None else Path("default")
-    stem = given.with_suffix("") if given.suffix in (".xml", ".bin", ".safetensors") else given
+    stem = given.with_suffix("") if given.suffix in _ENDINGS else given
     candidates = [Path(f"{stem}{suffix}")]
     if not stem.is_absolute() and len(stem.parts) == 1:
         candidates.insert(0, WEIGHTS_FOLDER / f"{stem}{suffix}")
@@ -90,14 +93,16 @@ def load_predictor(
     if device == "cpu":
         from rejshand_ros.inference.openvino_runtime import OpenVinoRuntime
 
+        ending = ".onnx" if str(weights).endswith(".onnx") else ".xml"
         runtime = OpenVinoRuntime(
-            weights_file(weights, ".xml"), threads=threads, precision=precision
+            weights_file(weights, ending), threads=threads, precision=precision
         )
     else:
         from rejshand_ros.inference.torch_runtime import TorchRuntime
 
         path = weights_file(weights, ".safetensors")
-        runtime = TorchRuntime(path, device="cuda" if device == "cuda" else "cpu")
+        kind = "cpu" if device == "torch-cpu" else "cuda"
+        runtime = TorchRuntime(path, device=kind, mode=_MODES.get(device, "eager"))
     predictor = Predictor(runtime)
     # The first run is slower than the rest, and shows whether the file is this network at all.
     try:

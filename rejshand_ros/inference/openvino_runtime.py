@@ -29,7 +29,7 @@ def compile_model(
     """Compile an OpenVINO file for lowest latency on the CPU, one image at a time.
 
     Args:
-        path: The .xml file; its .bin lies beside it.
+        path: The .xml file, its .bin beside it; or an .onnx file.
         threads: CPU threads of one inference.
         precision: One of `PRECISIONS`.
         cache: Folder of compiled models; the user's cache folder by default.
@@ -41,7 +41,7 @@ def compile_model(
     """
     if precision not in PRECISIONS:
         raise unknown_choice("precision", precision, PRECISIONS)
-    for part in (path, path.with_suffix(".bin")):
+    for part in (path,) if path.suffix == ".onnx" else (path, path.with_suffix(".bin")):
         if not part.is_file():
             raise ModelFileError(f"model file {part} is missing")
     try:
@@ -77,10 +77,10 @@ def compile_model(
 
 
 class OpenVinoRuntime(Runtime):
-    """Runs the exported network (.xml and .bin) on the CPU.
+    """Runs the exported network (.xml and .bin, or .onnx) on the CPU.
 
     Args:
-        path: The .xml file.
+        path: The .xml or .onnx file.
         threads: CPU threads of one inference; two is where the default network stops gaining.
         precision: One of `PRECISIONS`.
         cache: Folder of compiled models; the user's cache folder by default.

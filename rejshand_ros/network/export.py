@@ -1,8 +1,9 @@
-"""Export to an OpenVINO file that runs without torch."""
+"""Export to a file that runs without torch: OpenVINO's own, or ONNX."""
 
 from __future__ import annotations
 
 import copy
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -45,3 +46,33 @@ def export_openvino(network: ReJSHand, path: Path) -> None:
     model.inputs[0].get_tensor().set_names({"images"})
     path.parent.mkdir(parents=True, exist_ok=True)
     openvino.save_model(model, path, compress_to_fp16=True)
+
+
+def export_onnx(network: ReJSHand, path: Path) -> None:
+    """Write a network as ONNX, weights in single precision, any number of crops at a time.
+
+    Args:
+        network: Any network, as trained.
+        path: The .onnx file.
+
+    Raises:
+        MissingDependencyError: onnx or onnxscript is not installed.
+    """
+    for name in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingDependencyError(
+                f"export to ONNX needs {name}: pip install onnx onnxscript"
+            )
+    size = network.config.input_size
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(
+        reparameterised(network),
+        # Two crops: of one, the exporter takes the number for a constant.
+        (torch.zeros(2, 3, size, size),),
+        path,
+        input_names=["images"],
+        output_names=list(OUTPUT_NAMES),
+        dynamic_shapes=({0: torch.export.Dim("crops")},),
+        external_data=False,
+        verbose=False,
+    )

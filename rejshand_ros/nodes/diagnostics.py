@@ -27,16 +27,24 @@ class Monitor:
     dropped_by_topic: dict[str, int] = field(default_factory=dict)
     fault: str = ""
     _ages_s: list[float] = field(default_factory=list)
+    _works_s: list[float] = field(default_factory=list)
     _handled_before: int = 0
     _dropped_before: int = 0
     _refused_before: int = 0
     _reported_ns: int | None = None
 
-    def handle(self, age_ns: int | None = None) -> None:
-        """Count one handled message and its age at the end of the work."""
+    def handle(self, age_ns: int | None = None, work_ns: int | None = None) -> None:
+        """Count one handled message.
+
+        Args:
+            age_ns: Time since the capture that it goes back to, at the end of the work.
+            work_ns: What of it was spent in this node; the rest passed before it arrived.
+        """
         self.handled += 1
         if age_ns is not None:
             self._ages_s.append(age_ns * 1e-9)
+        if work_ns is not None:
+            self._works_s.append(work_ns * 1e-9)
 
     def drop(self, count: int, topic: str = "") -> None:
         """Count messages that were skipped or lost, of a topic where it is known."""
@@ -64,15 +72,14 @@ class Monitor:
         rate = (self.handled - self._handled_before) / window_s if window_s > 0 else 0.0
         drops = self.dropped - self._dropped_before
         refusals = self.refused - self._refused_before
-        ages = sorted(self._ages_s)
         values = {
             "state": state,
             "rate_hz": f"{rate:.1f}",
             "handled": str(self.handled),
             "dropped": str(self.dropped),
             "refused": str(self.refused),
-            "age_ms_median": f"{1e3 * ages[len(ages) // 2]:.1f}" if ages else "",
-            "age_ms_max": f"{1e3 * ages[-1]:.1f}" if ages else "",
+            **_spread("age", self._ages_s),
+            **_spread("work", self._works_s),
             **(extra or {}),
         }
         level, text = DiagnosticStatus.OK, state
@@ -86,6 +93,7 @@ class Monitor:
         self._handled_before, self._dropped_before = self.handled, self.dropped
         self._refused_before = self.refused
         self._ages_s.clear()
+        self._works_s.clear()
         status = DiagnosticStatus(
             level=level,
             name=name,
@@ -95,3 +103,12 @@ class Monitor:
         message = DiagnosticArray(status=[status])
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
         return message
+
+
+def _spread(name: str, seconds: list[float]) -> dict[str, str]:
+    """Median and maximum in milliseconds; empty where nothing was counted."""
+    ranked = sorted(seconds)
+    return {
+        f"{name}_ms_median": f"{1e3 * ranked[len(ranked) // 2]:.1f}" if ranked else "",
+        f"{name}_ms_max": f"{1e3 * ranked[-1]:.1f}" if ranked else "",
+    }

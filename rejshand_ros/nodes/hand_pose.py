@@ -14,6 +14,7 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.hand.template import load_template
+from rejshand_ros.inference.load import DEVICES
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.conversions import (
@@ -48,9 +49,7 @@ class HandPoseConfig(NodeConfig):
         60.0, "horizontal field of view of an uncalibrated camera [deg]", low=20.0, high=150.0
     )
     weights: str = parameter("default", "shipped weights' name, or path of a weights file")
-    device: str = parameter(
-        "auto", "where the network runs", choices=("auto", "cpu", "cuda", "torch-cpu")
-    )
+    device: str = parameter("auto", "where the network runs", choices=DEVICES)
     threads: int = parameter(2, "CPU threads of the network", low=1, high=64)
     estimator: str = parameter(
         "network", "what reads a hand in its crop", choices=("network", "mediapipe")
@@ -147,6 +146,7 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         return self._camera
 
     def _on_image(self, message: Image | CompressedImage) -> None:
+        begun_ns = self.now_ns()
         image = to_bgr(message)
         camera = self._camera_of(image)
         stamp_ns, frame = nanoseconds(message.header.stamp), message.header.frame_id
@@ -178,7 +178,8 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self._found += any(
             seen[side].state is TrackState.TRACKING for side in self._sides if side in seen
         )
-        self.monitor.handle(self.now_ns() - stamp_ns)
+        now_ns = self.now_ns()
+        self.monitor.handle(now_ns - stamp_ns, now_ns - begun_ns)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
 from rejshand_ros.errors import ConfigError
+from rejshand_ros.inference.load import DEVICES
 from rejshand_ros.nodes.joint_conversions import COMMAND_FORMS
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.resources import resource_path
@@ -105,7 +106,7 @@ def camera_arguments() -> list[DeclareLaunchArgument]:
         _argument("image_transport", "compressed", "form of the images", ("compressed", "raw")),
         _argument("camera_info_topic", "camera_info", "CameraInfo of the same camera"),
         _argument("weights", "default", "weights of the network: a name, or a file"),
-        _argument("device", "auto", "where the network runs", ("auto", "cpu", "cuda", "torch-cpu")),
+        _argument("device", "auto", "where the network runs", DEVICES),
         _argument(
             "auto_engage",
             "auto",

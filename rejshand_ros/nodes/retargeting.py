@@ -122,6 +122,7 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         }
 
     def _on_hand(self, message: HandPose) -> None:
+        begun_ns = self.now_ns()
         hand = hand_from_message(message)
         if hand is None or hand.state is not TrackState.TRACKING:
             return
@@ -133,7 +134,8 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         )
         self._failures += result.outcome in FAILURES
         self._worst_s = max(self._worst_s, result.solve_time_s)
-        self.monitor.handle(self.now_ns() - hand.stamp_ns)
+        now_ns = self.now_ns()
+        self.monitor.handle(now_ns - hand.stamp_ns, now_ns - begun_ns)
         self._calibration.see(hand.keypoints_3d, hand.stamp_ns)
 
 

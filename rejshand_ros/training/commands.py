@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rejshand_ros.errors import ConfigError, MissingDependencyError, ModelFileError
+from rejshand_ros.errors import (
+    ConfigError,
+    MissingDependencyError,
+    ModelFileError,
+    unknown_choice,
+)
 from rejshand_ros.inference.load import weights_facts
 
 if TYPE_CHECKING:
     from rejshand_ros.inference.predictor import Predictor
+
+_FORMATS = {"openvino": (".xml", ".bin"), "onnx": (".onnx",)}
+"""Format -> endings of its files, the one to export to first."""
 
 
 def require_torch() -> None:
@@ -127,11 +135,16 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("rejshand export-model", description=export_main.__doc__)
     parser.add_argument("source", type=Path, help="last.pt of a run, or a .safetensors file")
     parser.add_argument("--out", type=Path, required=True, help="path without ending")
+    parser.add_argument(
+        "--format", default="openvino", help=f"of the runtime's file; one of {', '.join(_FORMATS)}"
+    )
     parser.add_argument("--facts", type=Path, help=".json with further facts for the description")
     given = parser.parse_args(arguments)
+    if given.format not in _FORMATS:
+        raise unknown_choice("format", given.format, _FORMATS)
     require_torch()
     from rejshand_ros.network.checkpoint import load_network, save_network
-    from rejshand_ros.network.export import export_openvino
+    from rejshand_ros.network.export import export_onnx, export_openvino
     from rejshand_ros.training.state import network_of_run
 
     facts = json.loads(given.facts.read_text()) if given.facts else {}
@@ -146,8 +159,10 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
     save_network(network, weights, facts)
     # What is exported is what the file holds, so that both runtimes answer alike.
     network, _ = load_network(weights)
-    export_openvino(network, given.out.with_suffix(".xml"))
-    for suffix in (".safetensors", ".json", ".xml", ".bin"):
+    endings = _FORMATS[given.format]
+    export = export_onnx if given.format == "onnx" else export_openvino
+    export(network, given.out.with_suffix(endings[0]))
+    for suffix in (".safetensors", ".json", *endings):
         path = given.out.with_suffix(suffix)
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
