@@ -1,4 +1,4 @@
-"""Every runtime says what the reference says."""
+"""Every runtime says of 200 crops what the reference says."""
 
 from __future__ import annotations
 
@@ -7,54 +7,138 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rejshand_ros.errors import ModelFileError
-from rejshand_ros.inference.load import load_predictor
+from rejshand_ros.errors import ConfigError, MissingDependencyError, ModelFileError
+from rejshand_ros.inference.estimate import CropEstimate
+from rejshand_ros.inference.load import WEIGHTS_FOLDER, load_predictor
+from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.synthetic.generator import SyntheticGenerator
+from rejshand_ros.synthetic.sample import SyntheticConfig
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 pytest.importorskip("timm", reason="the training extra is not installed")
 
+CROPS = 200
+
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network with random weights, saved and exported."""
-    from rejshand_ros.network.build import build_network
-    from rejshand_ros.network.checkpoint import load_network, save_network
-    from rejshand_ros.network.config import network_preset
-    from rejshand_ros.network.export import export_openvino
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped weights, exported to every format by the command line's verb."""
+    from rejshand_ros.training.commands import export_main
 
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_network(build_network(network_preset("light")), path)
-    # Saved in half precision: the reference is what is read back.
-    export_openvino(load_network(path)[0], path.with_suffix(".xml"))
-    return path
+    stem = tmp_path_factory.mktemp("weights") / "shipped"
+    for kind in ("openvino", "onnx"):
+        source = WEIGHTS_FOLDER / "default.safetensors"
+        export_main([str(source), "--out", str(stem), "--format", kind])
+    return stem
 
 
-def _crops(size: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-    return np.kron(coarse, np.ones((1, size // 8, size // 8, 1), np.uint8))
+@pytest.fixture(scope="module")
+def reference(exported: Path) -> Predictor:
+    return load_predictor(exported, "torch-cpu")
 
 
-# Random weights amplify rounding, which differs between processors: 0.43 mm was seen in f32.
-@pytest.mark.parametrize(("precision", "millimetres"), [("f32", 1.0), ("auto", 20.0)])
-def test_openvino_agrees_with_the_reference(
-    weights: Path, precision: str, millimetres: float
+@pytest.fixture(scope="module")
+def crops(reference: Predictor) -> np.ndarray:
+    """Rendered hands in contorted poses, some behind others."""
+    size = reference.input_size
+    generator = SyntheticGenerator(SyntheticConfig(size=size, backgrounds=8))
+    return np.stack([generator.sample(index).image for index in range(CROPS)])
+
+
+@pytest.fixture(scope="module")
+def expected(reference: Predictor, crops: np.ndarray) -> list[CropEstimate]:
+    return reference.predict(crops)
+
+
+def assert_agree(
+    ours: list[CropEstimate], theirs: list[CropEstimate], millimetres: float, share: float = 1.0
 ) -> None:
-    reference = load_predictor(weights, "torch-cpu")
-    runtime = load_predictor(weights, "cpu", precision=precision)
-    crops = _crops(reference.input_size)
-    for ours, theirs in zip(runtime.predict(crops), reference.predict(crops), strict=True):
-        distance = np.linalg.norm(ours.vertices - theirs.vertices, axis=1).max()
-        assert 1e3 * distance < millimetres
-        assert abs(ours.presence - theirs.presence) < 0.02
-        assert np.abs(ours.keypoints_2d - theirs.keypoints_2d).max() < 0.02
+    """In this share of the crops the mesh lies no further off than this, its vertices' mean."""
+    vertices = np.stack([e.vertices for e in ours]) - np.stack([e.vertices for e in theirs])
+    of_crops = 1e3 * np.linalg.norm(vertices, axis=2).mean(1)
+    assert np.quantile(of_crops, share) < millimetres
+    assert of_crops.mean() < 0.6 * millimetres
+    for name in ("presence", "right_probability"):
+        values = np.array([getattr(e, name) for e in (*ours, *theirs)]).reshape(2, -1)
+        assert np.abs(values[0] - values[1]).max() < 0.1 * max(millimetres, 0.05)
+    points = np.stack([e.keypoints_2d for e in ours]) - np.stack([e.keypoints_2d for e in theirs])
+    assert np.abs(points).mean() < 0.01 * millimetres
 
 
-def test_torch_names_missing_and_cut_weights(weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ending", "precision", "millimetres", "share"),
+    [
+        (".xml", "f32", 0.05, 1.0),
+        (".onnx", "f32", 0.05, 1.0),
+        # Eight bits of mantissa: a contorted hand behind another may lie 1.5 mm off.
+        (".xml", "bf16", 1.0, 0.95),
+        (".onnx", "bf16", 1.0, 0.95),
+    ],
+)
+def test_openvino_agrees_with_the_reference(
+    exported: Path,
+    crops: np.ndarray,
+    expected: list[CropEstimate],
+    ending: str,
+    precision: str,
+    millimetres: float,
+    share: float,
+) -> None:
+    runtime = load_predictor(exported.with_suffix(ending), "cpu", precision=precision)
+    assert_agree(runtime.predict(crops), expected, millimetres, share)
+
+
+def test_half_precision_agrees_with_the_reference(
+    exported: Path, crops: np.ndarray, expected: list[CropEstimate]
+) -> None:
+    """What a GPU computes, folded and in half precision; a CPU takes long for every crop."""
+    from rejshand_ros.inference.torch_runtime import TorchRuntime
+
+    runtime = TorchRuntime(exported.with_suffix(".safetensors"), half=True)
+    assert "f16" in runtime.name
+    assert_agree(Predictor(runtime).predict(crops[::8]), expected[::8], 0.5)
+
+
+def test_the_network_compiles_as_one_graph(exported: Path) -> None:
+    """Neither torch.compile nor a CUDA graph may fall back to Python half-way."""
+    from rejshand_ros.network.checkpoint import load_network
+    from rejshand_ros.network.export import reparameterised
+
+    network, config = load_network(exported.with_suffix(".safetensors"))
+    network = reparameterised(network)
+    compiled = torch.compile(network, fullgraph=True, dynamic=False, backend="eager")
+    batch = torch.rand(1, 3, config.input_size, config.input_size) - 0.5
+    with torch.inference_mode():
+        for ours, theirs in zip(compiled(batch), network(batch), strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_an_onnx_file_is_named_when_it_is_damaged(exported: Path, tmp_path: Path) -> None:
+    data = exported.with_suffix(".onnx").read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelFileError, match=r"cut\.onnx"):
+        load_predictor(tmp_path / "cut.onnx", "cpu")
+
+
+def test_an_unknown_format_or_mode_is_refused_by_name(exported: Path, tmp_path: Path) -> None:
+    from rejshand_ros.inference.torch_runtime import TorchRuntime
+    from rejshand_ros.training.commands import export_main
+
+    weights = exported.with_suffix(".safetensors")
+    with pytest.raises(ConfigError, match="openvino"):
+        export_main([str(weights), "--out", str(tmp_path / "x"), "--format", "tflite"])
+    with pytest.raises(ConfigError, match="graph"):
+        TorchRuntime(weights, mode="fast")
+    if not torch.cuda.is_available():
+        with pytest.raises(MissingDependencyError, match="GPU"):
+            load_predictor(weights, "cuda")
+
+
+def test_torch_names_missing_and_cut_weights(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="absent"):
         load_predictor(tmp_path / "absent.safetensors", "torch-cpu")
-    (tmp_path / "cut.safetensors").write_bytes(weights.read_bytes()[:1000])
-    (tmp_path / "cut.json").write_bytes(weights.with_suffix(".json").read_bytes())
+    data = exported.with_suffix(".safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(data[:1000])
+    (tmp_path / "cut.json").write_bytes(exported.with_suffix(".json").read_bytes())
     with pytest.raises(ModelFileError, match="cut"):
         load_predictor(tmp_path / "cut", "torch-cpu")
