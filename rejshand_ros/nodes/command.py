@@ -192,6 +192,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         return answer
 
     def _on_target(self, message: JointTarget) -> None:
+        begun_ns = self.now_ns()
         target = target_from_message(message)
         if target.outcome in (SolveOutcome.REJECTED_INPUT, SolveOutcome.INFEASIBLE):
             return
@@ -210,7 +211,8 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         if self._controller.on_target(target.positions, capture_ns, self.now_ns()):
             # At once, not at the next tick: half a period less on the way to the finger.
             self._tick()
-            self.monitor.handle(self.now_ns() - capture_ns)
+            now_ns = self.now_ns()
+            self.monitor.handle(now_ns - capture_ns, now_ns - begun_ns)
         else:
             self._refused_targets += 1
 
