@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,12 +24,12 @@ from rejshand_ros.errors import ModelFileError, ProcessError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import load_predictor
+from rejshand_ros.network.config import PRESETS
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.load import load_tracker
 
 _VIDEO = (Path(__file__).parents[1] / "../shared/data/hand_video/human_hand_video.mp4").resolve()
 _SERVER = Path(__file__).parent / "peer/mediapipe_server.py"
-_PRESETS = ("light", "paper")
 _REPETITIONS = 20
 
 
@@ -87,10 +88,13 @@ def against_mediapipe() -> tuple[list[float], list[float], str]:
     return ours[5:], theirs[5:], load_predictor(device="cpu").runtime.name
 
 
-def runtimes(preset: str, folder: Path) -> list[tuple[str, str, float]]:
-    """Median milliseconds of one crop: torch eager and OpenVINO in both precisions.
+def runtimes(preset: str, folder: Path) -> list[dict[str, Any]]:
+    """One crop on every runtime of this computer, each in a process of its own.
 
     The weights are random: time does not depend on them.
+
+    Raises:
+        ProcessError: One of them fails.
     """
     import torch
 
@@ -99,27 +103,22 @@ def runtimes(preset: str, folder: Path) -> list[tuple[str, str, float]]:
     from rejshand_ros.network.config import network_preset
     from rejshand_ros.network.export import export_openvino
 
-    torch.set_num_threads(2)
     path = folder / f"{preset}.safetensors"
     save_network(build_network(network_preset(preset)), path)
     export_openvino(load_network(path)[0], path.with_suffix(".xml"))
-    predictors = [
-        load_predictor(path, "torch-cpu"),
-        load_predictor(path, "cpu", precision="f32"),
-        load_predictor(path, "cpu", precision="auto"),
-    ]
-    size = predictors[0].input_size
-    crop = np.random.default_rng(0).integers(0, 255, (1, size, size, 3), dtype=np.uint8)
-    seconds: list[list[float]] = [[] for _ in predictors]
-    for _ in range(_REPETITIONS):
-        for times, predictor in zip(seconds, predictors, strict=True):
-            begin = time.perf_counter()
-            predictor.predict(crop)
-            times.append(time.perf_counter() - begin)
-    return [
-        (preset, predictor.runtime.name, 1e3 * float(np.median(times)))
-        for predictor, times in zip(predictors, seconds, strict=True)
-    ]
+    choices = [("torch-cpu", "auto"), ("cpu", "f32"), ("cpu", "auto")]
+    if torch.cuda.is_available():
+        choices += [(device, "auto") for device in ("cuda-eager", "cuda", "cuda-compiled")]
+    rows = []
+    for device, precision in choices:
+        command = [sys.executable, "-m", "benchmarks.inference_runtime"]
+        command += [str(path), device, precision, str(_REPETITIONS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ProcessError(f"{preset} on {device} failed: {done.stderr[-500:]}")
+        answer = json.loads(done.stdout.splitlines()[-1])
+        rows.append({"network": preset, "device": device, **answer})
+    return rows
 
 
 def main() -> None:
@@ -128,15 +127,21 @@ def main() -> None:
         raise ModelFileError(f"no video at {_VIDEO}")
     ours, theirs, runtime = against_mediapipe()
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row for preset in _PRESETS for row in runtimes(preset, Path(folder))]
-    print(table(("network", "runtime", "ms"), rows))
-    eager, *fast = [ms for preset, _, ms in rows if preset == "paper"]
+        rows = [row for preset in PRESETS for row in runtimes(preset, Path(folder))]
+    header = ("network", "runtime", "input_size", "ms_p50", "ms_p95", "memory_mb")
+    print(table(header, [[row[key] for key in header] for row in rows]))
+    paper = {row["device"]: row["ms_p50"] for row in rows if row["network"] == "paper"}
+    fast = min(r["ms_p50"] for r in rows if r["network"] == "paper" and r["device"] == "cpu")
+    gpu = [ms for device, ms in paper.items() if device in ("cuda", "cuda-compiled")]
     write_report(
         "inference",
         {
             "ratio_to_mediapipe": float(np.median(ours) / np.median(theirs)),
-            "ma36_speedup": eager / min(fast),
-            "ma36_ms_p50": min(fast),
+            "ma36_speedup": paper["torch-cpu"] / fast,
+            "ma36_ms_p50": fast,
+            # Not measured where there is no GPU.
+            "gpu_ma36_frames_per_s": 1e3 / min(gpu) if gpu else None,
+            "gpu_ma36_speedup": paper["cuda-eager"] / min(gpu) if gpu else None,
         },
         {
             "runtime": runtime,

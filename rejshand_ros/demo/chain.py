@@ -105,7 +105,6 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
             ProcessSpec(f"{side}/command", f"{_NODES}.command", command, side),
             ProcessSpec(f"{side}/retargeting", f"{_NODES}.retargeting", which, side),
         ]
-    raw_only = config.transport == "raw" or not config.record
     specs += [
         ProcessSpec(
             HAND_POSE,
@@ -127,7 +126,7 @@ def chain_processes(config: ChainConfig) -> tuple[ProcessSpec, ...]:
                 "loop": config.loop,
                 # Raw to the network, which spares it compressing and decompressing; compressed to
                 # the recorder, which spares the disk.
-                "transport": "raw" if raw_only else "both",
+                "transport": "raw" if config.transport == "raw" else "both",
                 "camera_info_url": config.camera_info_url,
                 # The network and the recorder: an image before they listen would be lost.
                 "wait_for_subscribers": 1 + config.record,

@@ -233,7 +233,7 @@ class CameraNode(ChainNode[CameraConfig]):
             raw = raw_message(image)
             raw.header = stamped
             self._raw.publish(raw)
-        if self._compressed is not None:
+        if self._compressed is not None and self._compressed.get_subscription_count():
             compressed = jpeg_message(image, self.config.jpeg_quality)
             compressed.header = stamped
             self._compressed.publish(compressed)

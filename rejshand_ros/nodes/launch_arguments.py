@@ -103,7 +103,12 @@ def camera_arguments() -> list[DeclareLaunchArgument]:
         _argument("loop", "false", "play a video file again and again", _SWITCH),
         _argument("camera_info_url", "", "calibration file of the camera; empty: uncalibrated"),
         _argument("image_topic", "image_raw", "images to follow hands in, without /compressed"),
-        _argument("image_transport", "compressed", "form of the images", ("compressed", "raw")),
+        _argument(
+            "image_transport",
+            "compressed",
+            "form of the recorded images, and of those of a camera driver that is not ours",
+            ("compressed", "raw"),
+        ),
         _argument("camera_info_topic", "camera_info", "CameraInfo of the same camera"),
         _argument("weights", "default", "weights of the network: a name, or a file"),
         _argument("device", "auto", "where the network runs", DEVICES),

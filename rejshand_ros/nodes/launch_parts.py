@@ -52,7 +52,8 @@ def camera(values: Values) -> list[LaunchDescriptionEntity]:
         "input": source,
         "flip": values.on("mirror"),
         "loop": values.on("loop"),
-        "transport": values.text("image_transport"),
+        # Compressed ones are for the recorder: the network gets raw ones in any case.
+        "transport": "raw" if values.text("image_transport") == "raw" else "both",
         "camera_info_url": values.text("camera_info_url"),
         # An image before they listen would be lost.
         "wait_for_subscribers": 1 + (values.text("record") != "false"),
@@ -62,10 +63,11 @@ def camera(values: Values) -> list[LaunchDescriptionEntity]:
 
 def hand_pose(values: Values) -> list[LaunchDescriptionEntity]:
     """The node that finds hands."""
+    transport = values.text("image_transport")
     parameters = {
         "side": values.text("side"),
         "image_topic": values.text("image_topic"),
-        "image_transport": values.text("image_transport"),
+        "image_transport": transport if values.text("camera") == "none" else "raw",
         "camera_info_topic": values.text("camera_info_topic"),
         "weights": values.text("weights"),
         "device": values.text("device"),
