@@ -51,4 +51,3 @@ def main() -> None:
 
 
 main()
-    main()

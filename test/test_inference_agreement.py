@@ -102,10 +102,10 @@ def test_half_precision_agrees_with_the_reference(
 def test_the_network_compiles_as_one_graph(exported: Path) -> None:
     """Neither torch.compile nor a CUDA graph may fall back to Python half-way."""
     from rejshand_ros.network.checkpoint import load_network
-    from rejshand_ros.network.export import reparameterised
+    from rejshand_ros.network.folding import folded
 
     network, config = load_network(exported.with_suffix(".safetensors"))
-    network = reparameterised(network)
+    network = folded(network)
     compiled = torch.compile(network, fullgraph=True, dynamic=False, backend="eager")
     batch = torch.rand(1, 3, config.input_size, config.input_size) - 0.5
     with torch.inference_mode():

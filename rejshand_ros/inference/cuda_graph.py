@@ -7,57 +7,77 @@ hundred kernels then takes as long as the launches do. A graph launches them all
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+
+from rejshand_ros.inference.runtime import FloatArray
 
 _WARM_RUNS = 3
 """Before recording: libraries choose their kernels and allocate in the first runs."""
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A graph and the memory that it reads and writes."""
+
+    graph: torch.cuda.CUDAGraph
+    crops: torch.Tensor
+    answer: torch.Tensor
+    # Page-locked, so that the GPU fetches and brings by itself.
+    crops_on_host: torch.Tensor
+    answer_on_host: torch.Tensor
 
 
 class GraphedNetwork:
     """Replays a network for the batch sizes that it has met.
 
     Args:
-        network: Takes a tensor (N, 3, S, S) and gives a tuple of tensors; evaluated, on the GPU.
-        dtype: Type of its input.
+        network: Takes crops (N, 3, S, S), float32, on the GPU, and gives one tensor (N, M),
+            float32; evaluated.
     """
 
-    def __init__(self, network: Callable[[torch.Tensor], Any], dtype: torch.dtype) -> None:
+    def __init__(self, network: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._network = network
-        self._dtype = dtype
-        self._recorded: dict[
-            tuple[int, ...], tuple[torch.cuda.CUDAGraph, torch.Tensor, tuple[torch.Tensor, ...]]
-        ] = {}
+        self._recorded: dict[tuple[int, ...], _Recording] = {}
 
-    def __call__(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Run on a batch in the computer's memory (N, 3, S, S), float32.
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        """The answer (N, M) for crops (N, 3, S, S), both in the computer's memory."""
+        recording = self.recording(tuple(batch.shape))
+        np.copyto(recording.crops_on_host.numpy(), batch)
+        recording.crops.copy_(recording.crops_on_host, non_blocking=True)
+        recording.graph.replay()
+        recording.answer_on_host.copy_(recording.answer, non_blocking=True)
+        torch.cuda.current_stream().synchronize()
+        return np.array(recording.answer_on_host.numpy())
 
-        Returns:
-            The outputs on the GPU; the next call overwrites them.
-        """
-        shape = tuple(batch.shape)
+    def replay(self, shape: tuple[int, ...]) -> None:
+        """Run once more on the crops that lie on the GPU, without any copy; does not wait."""
+        self.recording(shape).graph.replay()
+
+    def recording(self, shape: tuple[int, ...]) -> _Recording:
+        """The graph for batches of a shape, recorded if it is the first."""
         if shape not in self._recorded:
             self._recorded[shape] = self._record(shape)
-        graph, given, answer = self._recorded[shape]
-        given.copy_(batch, non_blocking=True)
-        graph.replay()
-        return answer
+        return self._recorded[shape]
 
-    def _record(
-        self, shape: tuple[int, ...]
-    ) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, tuple[torch.Tensor, ...]]:
-        given = torch.zeros(shape, dtype=self._dtype, device="cuda").contiguous(
-            memory_format=torch.channels_last
-        )
+    def _record(self, shape: tuple[int, ...]) -> _Recording:
+        crops = torch.zeros(shape, device="cuda")
         # Recording must not see what other streams still do.
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_RUNS):
-                self._network(given)
+                self._network(crops)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            answer = tuple(self._network(given))
-        return graph, given, answer
+            answer = self._network(crops)
+        return _Recording(
+            graph,
+            crops,
+            answer,
+            torch.empty(shape).pin_memory(),
+            torch.empty(answer.shape).pin_memory(),
+        )

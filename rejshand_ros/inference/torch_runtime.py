@@ -15,22 +15,28 @@ from rejshand_ros.errors import (
 )
 from rejshand_ros.inference.runtime import FloatArray, RawOutput, Runtime
 
-MODES = ("eager", "graph", "compiled")
+MODES = ("eager", "graph", "compiled", "tuned")
 """How a GPU runs the network: kernel by kernel from Python; recorded once and replayed as a CUDA
-graph; or compiled by torch.compile, which records graphs too and takes minutes to start."""
+graph; compiled by torch.compile before it is recorded, which takes a minute to start; the same,
+with every matrix product tried in many ways first, which takes minutes."""
+
+_COMPILER: dict[str, dict[str, Any]] = {
+    "compiled": {"freezing": True, "conv_1x1_as_mm": True},
+    "tuned": {"freezing": True, "conv_1x1_as_mm": True, "max_autotune": True},
+}
 
 
 class TorchRuntime(Runtime):
     """Runs the network from its .safetensors file.
 
-    On a GPU training's branches are folded, and images lie channels last, as its tensor cores
-    read them.
+    In half precision and on a GPU's fast ways the network is folded (`network.folding`), and
+    images lie channels last there, as tensor cores read them. Eager single precision is the
+    network as trained, without the GPU's shortened "tf32" products: the reference.
 
     Args:
         path: The .safetensors file; its .json lies beside it.
         device: ``"cuda"`` or ``"cpu"``.
-        half: Half precision instead of single; by default on a GPU alone. The CPU's single
-            precision, not folded, is the reference.
+        half: Half precision instead of single; by default on a GPU alone.
         mode: One of `MODES`; a CPU runs eagerly.
 
     Raises:
@@ -48,7 +54,7 @@ class TorchRuntime(Runtime):
             import torch
 
             from rejshand_ros.network.checkpoint import load_network
-            from rejshand_ros.network.export import reparameterised
+            from rejshand_ros.network.folding import folded
         except ImportError as error:
             raise MissingDependencyError(
                 f"the torch runtime needs {error.name}: install the training extra"
@@ -63,26 +69,41 @@ class TorchRuntime(Runtime):
         self._torch: Any = torch
         self._device = torch.device(device)
         self._type = torch.float16 if half else torch.float32
-        if on_gpu or half:
-            network = reparameterised(network)
+        if half or (on_gpu and mode != "eager"):
+            network = folded(network)
         self._network: Any = network.eval().to(self._device, self._type)
+        self._layout = torch.contiguous_format
+        self.graph: Any = None
         self.input_size = int(config.input_size)
         self.name = f"torch ({device}, {'f16' if half else 'f32'}{', ' + mode if on_gpu else ''})"
         if on_gpu:
-            self._network = self._network.to(memory_format=torch.channels_last)
-            self._use(mode)
+            self._use_gpu(mode)
 
-    def _use(self, mode: str) -> None:
+    def _use_gpu(self, mode: str) -> None:
         """Put the network on the GPU's fast track."""
-        if mode == "graph":
+        torch = self._torch
+        # Time each way of a convolution once and keep the fastest: the shapes never change.
+        torch.backends.cudnn.benchmark = True
+        if self._type == torch.float32:
+            torch.backends.cudnn.allow_tf32 = False
+        if self._type == torch.float16:
+            # As tensor cores read them. A CPU computes wrongly with FastViT's laid out so.
+            self._layout = torch.channels_last
+            self._network = self._network.to(memory_format=self._layout)
+        if mode in _COMPILER:
+            self._network = torch.compile(
+                self._network, fullgraph=True, dynamic=False, options=_COMPILER[mode]
+            )
+        if mode != "eager":
             from rejshand_ros.inference.cuda_graph import GraphedNetwork
 
-            self._network = GraphedNetwork(self._network, self._type)
-        elif mode == "compiled":
-            # It records CUDA graphs of its own.
-            self._network = self._torch.compile(
-                self._network, mode="max-autotune", fullgraph=True, dynamic=False
-            )
+            self.graph = GraphedNetwork(self.flat)
+
+    def flat(self, crops: Any) -> Any:
+        """The five outputs as one tensor (N, M), float32, of crops (N, 3, S, S) on the device."""
+        torch = self._torch
+        answer = self._network(crops.to(self._type).contiguous(memory_format=self._layout))
+        return torch.cat([value.reshape(len(crops), -1).float() for value in answer], 1)
 
     def run(self, batch: FloatArray) -> RawOutput:
         """Run on crops (N, 3, S, S); see `Runtime`."""
@@ -91,13 +112,11 @@ class TorchRuntime(Runtime):
             raise InputError(f"batch of shape {batch.shape}; (N, 3, {size}, {size}) needed")
         torch = self._torch
         with torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device, self._type)
-            answer = self._network(tensor)
+            if self.graph is not None:
+                return _split(self.graph(batch))
+            crops = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
             # One transfer, which also waits for the GPU, instead of five.
-            count = len(batch)
-            flat = torch.cat([value.reshape(count, -1).float() for value in answer], 1)
-            values = flat.cpu().numpy()
-        return _split(values)
+            return _split(self.flat(crops).cpu().numpy())
 
 
 def _split(values: FloatArray) -> RawOutput:

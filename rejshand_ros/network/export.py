@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 from pathlib import Path
 
 import torch
-from timm.utils.model import reparameterize_model
 
 from rejshand_ros.errors import MissingDependencyError
 from rejshand_ros.inference.runtime import OUTPUT_NAMES
+from rejshand_ros.network.folding import folded
 from rejshand_ros.network.rejshand import ReJSHand
-
-
-def reparameterised(network: ReJSHand) -> ReJSHand:
-    """A copy for inference: the branches that only training needs are folded into one."""
-    folded = copy.deepcopy(network).eval()
-    folded.backbone.body = reparameterize_model(folded.backbone.body)
-    return folded.requires_grad_(False)
 
 
 def export_openvino(network: ReJSHand, path: Path) -> None:
@@ -42,7 +34,7 @@ def export_openvino(network: ReJSHand, path: Path) -> None:
     example = torch.zeros(1, 3, size, size)
     with torch.no_grad():
         model = openvino.convert_model(
-            reparameterised(network), example_input=example, input=[-1, 3, size, size]
+            folded(network), example_input=example, input=[-1, 3, size, size]
         )
     for port, name in zip(model.outputs, OUTPUT_NAMES, strict=True):
         port.get_tensor().set_names({name})
@@ -69,7 +61,7 @@ def export_onnx(network: ReJSHand, path: Path) -> None:
     size = network.config.input_size
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
-        reparameterised(network),
+        folded(network),
         # Two crops: of one, the exporter takes the number for a constant.
         (torch.zeros(2, 3, size, size),),
         path,
