@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 import torch
+from timm.layers import Conv2dSame
+from timm.layers.padding import get_same_padding
 from timm.models.fastvit import AttentionBlock, LayerScale2d, RepMixerBlock
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
@@ -21,7 +23,8 @@ def folded(network: ReJSHand) -> ReJSHand:
 
     Training's parallel branches become one convolution; a batch norm behind a convolution, or
     before an attention's linear map, goes into that layer's weights, and so does a layer scale
-    behind a linear one.
+    behind a linear one. Borders that are worked out from the image's size at every run are fixed, since
+    the size is known.
 
     Args:
         network: As trained; it stays as it is.
@@ -35,6 +38,7 @@ def folded(network: ReJSHand) -> ReJSHand:
         elif isinstance(block, RepMixerBlock):
             block.layer_scale = _fold_scale(block.layer_scale, block.mlp.fc2)
     _fold_norms(lean)
+    _fix_paddings(lean)
     return lean.requires_grad_(False)
 
 
@@ -47,6 +51,40 @@ def _fold_norms(network: ReJSHand) -> None:
         _replace(network, names[convolution], fuse_conv_bn_eval(convolution, norm, transposed))
         # timm's norms may carry the activation that follows.
         _replace(network, names[norm], getattr(norm, "act", nn.Identity()))
+
+
+def _fix_paddings(network: ReJSHand) -> None:
+    """Give convolutions that pad by their input's size the border that this size needs."""
+    names = {m: name for name, m in network.named_modules() if isinstance(m, Conv2dSame)}
+    borders: dict[str, tuple[int, int, int, int]] = {}
+
+    def seen(module: Any, inputs: tuple[Tensor, ...]) -> None:
+        down, right = (
+            get_same_padding(inputs[0].shape[axis - 2], module.kernel_size[axis], stride, dilation)
+            for axis, (stride, dilation) in enumerate(
+                zip(module.stride, module.dilation, strict=True)
+            )
+        )
+        # As TensorFlow does: what cannot be shared goes to the end.
+        borders[names[module]] = (right // 2, right - right // 2, down // 2, down - down // 2)
+
+    handles = [module.register_forward_pre_hook(seen) for module in names]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, network.config.input_size, network.config.input_size))
+    for handle in handles:
+        handle.remove()
+    for name, border in borders.items():
+        _replace(network, name, nn.Sequential(nn.ZeroPad2d(border), _unpadded(name, network)))
+
+
+def _unpadded(name: str, network: nn.Module) -> nn.Conv2d:
+    """A plain convolution with the weights of the one of this name, without any border."""
+    of: Any = network.get_submodule(name)
+    plain = nn.Conv2d(
+        of.in_channels, of.out_channels, of.kernel_size, of.stride, 0, of.dilation, of.groups
+    )
+    plain.weight, plain.bias = of.weight, of.bias
+    return plain.eval()
 
 
 def _pairs(network: ReJSHand, sample: Tensor) -> list[tuple[Any, nn.BatchNorm2d]]:
