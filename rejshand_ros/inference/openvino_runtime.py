@@ -9,11 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from rejshand_ros.errors import InputError, MissingDependencyError, ModelFileError, unknown_choice
+from rejshand_ros.errors import (
+    ConfigError,
+    InputError,
+    MissingDependencyError,
+    ModelFileError,
+    unknown_choice,
+)
 from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
 
 PRECISIONS = ("auto", "f32", "bf16", "f16")
-"""Arithmetic: ``auto`` takes what the processor is fastest in (bf16 where it has AMX)."""
+"""Arithmetic: ``auto`` takes what the processor is fastest in (bf16 where it has instructions for
+it) of what the file allows: one whose delicate layers are not marked runs in f32."""
+PRECISE_MARK = "precise"
+"""Attribute of the layers of an OpenVINO file that stay in f32 whatever the rest is in."""
 
 
 def cache_folder() -> Path:
@@ -84,11 +93,22 @@ class OpenVinoRuntime(Runtime):
         threads: CPU threads of one inference; two is where the default network stops gaining.
         precision: One of `PRECISIONS`.
         cache: Folder of compiled models; the user's cache folder by default.
+
+    Raises:
+        ConfigError: The precision is unknown, or asks less than f32 of a file without marks.
+        ModelFileError, MissingDependencyError: See `compile_model`.
     """
 
     def __init__(
         self, path: Path, *, threads: int = 2, precision: str = "auto", cache: Path | None = None
     ) -> None:
+        if not _has_marks(path):
+            if precision in ("bf16", "f16"):
+                raise ConfigError(
+                    f"precision {precision!r} for {path}, which marks no layers to keep in f32;"
+                    " valid: auto, f32, or a file of `rejshand export-model --format openvino`"
+                )
+            precision = "f32" if precision == "auto" else precision
         self._model = compile_model(path, threads=threads, precision=precision, cache=cache)
         self._request = self._model.create_infer_request()
         self.input_size = _input_size(path, self._model)
@@ -121,6 +141,12 @@ class OpenVinoRuntime(Runtime):
         self._input[0] = crop
         self._request.infer()
         return [np.array(output.data, np.float32) for output in self._outputs]
+
+
+def _has_marks(path: Path) -> bool:
+    """Whether a file says which of its layers need f32; a missing one is told of later."""
+    mark = f'name="{PRECISE_MARK}"'.encode()
+    return path.suffix == ".xml" and (not path.is_file() or mark in path.read_bytes())
 
 
 def _is_writable(folder: Path) -> bool:

@@ -30,7 +30,8 @@ class TorchRuntime(Runtime):
     """Runs the network from its .safetensors file.
 
     In half precision and on a GPU's fast ways the network is folded (`network.folding`), and
-    images lie channels last there, as tensor cores read them. Eager single precision is the
+    images lie channels last there, as tensor cores read them; the finest layers stay in single
+    precision (`network.mixed_precision`). Eager single precision is the
     network as trained, without the GPU's shortened "tf32" products: the reference.
 
     Args:
@@ -55,6 +56,7 @@ class TorchRuntime(Runtime):
 
             from rejshand_ros.network.checkpoint import load_network
             from rejshand_ros.network.folding import folded
+            from rejshand_ros.network.mixed_precision import to_half
         except ImportError as error:
             raise MissingDependencyError(
                 f"the torch runtime needs {error.name}: install the training extra"
@@ -71,7 +73,9 @@ class TorchRuntime(Runtime):
         self._type = torch.float16 if half else torch.float32
         if half or (on_gpu and mode != "eager"):
             network = folded(network)
-        self._network: Any = network.eval().to(self._device, self._type)
+        if half:
+            network = to_half(network)
+        self._network: Any = network.eval().to(self._device)
         self._layout = torch.contiguous_format
         self.graph: Any = None
         self.input_size = int(config.input_size)

@@ -23,8 +23,8 @@ def folded(network: ReJSHand) -> ReJSHand:
 
     Training's parallel branches become one convolution; a batch norm behind a convolution, or
     before an attention's linear map, goes into that layer's weights, and so does a layer scale
-    behind a linear one. Borders that are worked out from the image's size at every run are fixed, since
-    the size is known.
+    behind a linear one. Borders that are worked out from the image's size at every run are
+    fixed, since the size is known.
 
     Args:
         network: As trained; it stays as it is.

@@ -153,6 +153,8 @@ def export_main(arguments: Sequence[str] | None = None) -> None:
         facts = {"training": training, **facts}
     elif given.source.suffix == ".safetensors":
         network, _ = load_network(given.source)
+        described = weights_facts(given.source)
+        facts = {**{k: described[k] for k in ("training",) if k in described}, **facts}
     else:
         raise ModelFileError(f"{given.source} is no checkpoint; valid: .pt, .safetensors")
     weights = given.out.with_suffix(".safetensors")

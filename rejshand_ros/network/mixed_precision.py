@@ -1,0 +1,90 @@
+"""Half precision for a network, but for the layers in which it costs accuracy.
+
+The first layers, at half the crop's resolution and finer, take differences of bright pixels with
+weights that nearly cancel: rounding those weights moves the mesh more than rounding everything
+behind them.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import torch
+from torch import Tensor, nn
+
+from rejshand_ros.inference.openvino_runtime import PRECISE_MARK
+from rejshand_ros.network.rejshand import ReJSHand
+
+_FINE = 2
+"""Layers that answer on at least the crop's side over this stay in single precision."""
+_CONSTANTS = ("Const", "Parameter", "Result")
+
+
+class SinglePrecision(nn.Module):
+    """A layer that computes in single precision between others that do not.
+
+    Args:
+        layer: Takes and gives one tensor.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, given: Tensor) -> Tensor:
+        """The layer's answer, in the precision in which its input came."""
+        return self.layer(given.float()).to(given.dtype)
+
+
+def to_half(network: ReJSHand) -> ReJSHand:
+    """Turn a network (in place) to half precision, its finest convolutions excepted."""
+    fine = _finest_convolutions(network)
+    network = network.half()
+    for name, layer in fine.items():
+        parent, _, last = name.rpartition(".")
+        setattr(network.get_submodule(parent), last, SinglePrecision(layer))
+    return network
+
+
+def mark_fine_layers(path: Path, size: int) -> None:
+    """Mark the finest layers of an OpenVINO file, so that no runtime computes them in less.
+
+    OpenVINO's CPU runtime heeds the mark ("precise") where it computes in bfloat16.
+
+    Args:
+        path: The .xml file, its input's shape known but for the number of images.
+        size: Side of the input, pixels.
+    """
+    tree = ElementTree.parse(path)
+    for layer in tree.iterfind("layers/layer"):
+        shape = [dim.text or "" for dim in layer.iterfind("output/port[1]/dim")]
+        if layer.get("type") in _CONSTANTS or len(shape) != 4:
+            continue
+        if min(int(shape[2]), int(shape[3])) * _FINE < size:
+            continue
+        facts = ElementTree.Element("rt_info")
+        ElementTree.SubElement(facts, "attribute", name=PRECISE_MARK, version="0")
+        data = layer.find("data")
+        layer.insert(0 if data is None else 1, facts)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _finest_convolutions(network: ReJSHand) -> dict[str, nn.Module]:
+    """Copies by name: half precision would round their weights."""
+    size = network.config.input_size
+    found: dict[str, nn.Module] = {}
+    names = {m: n for n, m in network.backbone.named_modules() if isinstance(m, nn.Conv2d)}
+
+    def seen(module: Any, _: object, output: Tensor) -> None:
+        if output.shape[-1] * _FINE >= size:
+            found[f"backbone.{names[module]}"] = module
+
+    handles = [module.register_forward_hook(seen) for module in names]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, size, size))
+    for handle in handles:
+        handle.remove()
+    return {name: copy.deepcopy(module) for name, module in found.items()}
