@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
+import numpy as np
 import pytest
 import rclpy
 from ros_graph import ros_graph
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from rejshand_msgs.msg import JointTarget
 from rejshand_ros.demo.chain import ChainConfig, chain_processes
@@ -20,6 +22,7 @@ from rejshand_ros.demo.domain import reserved_domain
 from rejshand_ros.demo.processes import ProcessGroup, ProcessSpec
 from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.camera import CameraNode
 from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.retargeting import RetargetingNode
 from rejshand_ros.resources import resource_path
@@ -59,6 +62,30 @@ def test_a_node_waits_for_the_recorder_and_for_nobody_else(graph) -> None:
     assert lacking[0] in node.unconnected()
     other.create_subscription(JointTarget, "/right/joint_target", print, 10)
     graph.until(lambda: lacking[0] not in node.unconnected())
+    other.destroy_node()
+
+
+@pytest.mark.parametrize("form", ["image_raw", "image_raw/compressed"])
+def test_a_camera_of_both_forms_waits_for_one_of_them_to_be_recorded(
+    graph, tmp_path: Path, form: str
+) -> None:
+    """The network gets raw images while the recorder takes compressed ones."""
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((64, 96, 3), np.uint8))
+    node = graph.add(
+        CameraNode,
+        start=False,
+        input=str(tmp_path),
+        transport="both",
+        await_recorder="recorder",
+    )
+    node.transition(node.trigger_configure)
+    lacking = "recorder does not listen to /image_raw"
+    assert any(phrase.startswith(lacking) for phrase in node.unconnected())
+    other = rclpy.create_node("recorder", context=graph.context)
+    graph.executor.add_node(other)
+    kind = CompressedImage if form.endswith("compressed") else Image
+    other.create_subscription(kind, form, print, 10)
+    graph.until(lambda: not any(phrase.startswith(lacking) for phrase in node.unconnected()))
     other.destroy_node()
 
 

@@ -63,7 +63,7 @@ class Peers:
                 f"{recorder} does not listen to {publisher.topic_name}"
                 for publisher in self._publishers
                 if publisher.topic_name.endswith(tuple(_RECORDED))
-                and not self._heard_by(publisher, recorder)
+                and not any(self._heard_by(form, recorder) for form in self._forms(publisher))
             ]
         if inputs:
             found += [
@@ -72,6 +72,11 @@ class Peers:
                 if not subscription.get_publisher_count()
             ]
         return found
+
+    def _forms(self, publisher: Any) -> list[Any]:
+        """A publisher, and that of the same image raw or compressed: episodes hold one of them."""
+        image = publisher.topic_name.removesuffix("/compressed")
+        return [p for p in self._publishers if p.topic_name.removesuffix("/compressed") == image]
 
     def _heard_by(self, publisher: Any, recorder: str) -> bool:
         """Whether a node that the graph shows is connected in fact, for the graph is told first."""

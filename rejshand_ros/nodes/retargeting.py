@@ -29,9 +29,7 @@ class RetargetingConfig(NodeConfig):
 
     hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
     side: str = parameter("right", "side of the hand", choices=("right", "left"))
-    objective: str = parameter(
-        "vector", "what is asked of the robot hand", choices=OBJECTIVES
-    )
+    objective: str = parameter("vector", "what is asked of the robot hand", choices=OBJECTIVES)
     person: str = parameter("", "whose calibration to begin with; empty: the hand's fixed scales")
 
 
