@@ -34,11 +34,20 @@ HEADLESS ?=
 OUT ?=
 NAME ?=
 ARGS ?=
-off := 0 no false
+off := 0 no No NO false False FALSE off Off OFF
 on = $(filter-out $(off),$(1))
 DEMO_ARGUMENTS = $(if $(INPUT),--input '$(INPUT)') $(if $(HAND),--hand '$(HAND)') \
     $(if $(SIDE),--side '$(SIDE)') $(if $(call on,$(MIRROR)),--mirror) \
     $(if $(call on,$(HEADLESS)),--headless) $(if $(OUT),--out '$(OUT)') $(ARGS)
+
+# A mistyped setting would be passed over in silence otherwise. A name with an underscore is an
+# environment variable of some tool (ROS_DOMAIN_ID, PIP_INDEX_URL): make hands it on.
+SETTINGS := INPUT HAND SIDE MIRROR HEADLESS OUT NAME ARGS PYTHON
+given := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+unknown := $(foreach name,$(filter-out $(SETTINGS) CC CXX SHELL VENV MAKEFLAGS,$(given)),\
+    $(if $(findstring _,$(name)),,$(name)))
+$(if $(strip $(unknown)),$(error no setting of that name: $(strip $(unknown)); \
+    valid: $(SETTINGS)))
 
 # torch runs the network where there is an NVIDIA GPU; elsewhere nothing of it is installed.
 GPU := $(wildcard /proc/driver/nvidia/version /dev/nvidiactl)

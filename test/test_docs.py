@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,31 @@ def test_commands_name_targets_verbs_launch_files_and_arguments_that_exist(page:
         source = (ROOT / "launch" / name).read_text(encoding="utf-8")
         for argument in re.findall(r"(\w+):=", line):
             assert f'"{argument}"' in arguments + source, f"{argument} in {line}"
+
+
+def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    return subprocess.run(
+        ["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_make_refuses_a_setting_that_it_does_not_know() -> None:
+    done = dry_run("demo", "SECONDS=10", "hand=shadow")
+    assert done.returncode == 2
+    assert "SECONDS" in done.stderr and "hand" in done.stderr and "valid: INPUT" in done.stderr
+    done = dry_run("demo", "INPUT=my clip.mp4", "MIRROR=no", "ARGS=--view-port 9000 A=1", "ROS_X=1")
+    assert done.returncode == 0
+    assert "--input 'my clip.mp4'" in done.stdout and "--view-port 9000 A=1" in done.stdout
+    assert "--mirror" not in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_line_names_settings_that_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for line in re.findall(r"(?:^|`)(make [a-z-]+(?: [A-Z]+=\S+)*)", text, re.MULTILINE):
+        settings = re.findall(r" ([A-Z]+)=", line.partition(" ARGS=")[0])
+        done = dry_run("help", *(f"{name}=x" for name in settings))
+        assert done.returncode == 0, f"{line}: {done.stderr}"
