@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import rotation_from_vector
+from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.one_euro import (
     OneEuroConfig,
     OneEuroFilter,
@@ -78,6 +79,15 @@ def test_noise_at_rest_shrinks_and_motion_lags_little() -> None:
     ramp = np.array([smooth([0.6 * t * 1e-9], int(t))[0] for t in times])
     lag_s = (0.6 * times[60:] * 1e-9 - ramp[60:]) / 0.6
     assert lag_s.max() < 0.02
+
+
+def test_a_skeleton_stays_on_a_fast_hand() -> None:
+    # A hand that moves by two of its own lengths a second; half a frame late is not seen.
+    smooth, speed = OneEuroFilter(TrackingConfig().image_filter), 2.0
+    for frame in range(30):
+        seconds = frame / 30
+        late_s = seconds - smooth([[speed * seconds, 0.0]], round(seconds * 1e9))[0, 0] / speed
+    assert late_s < 0.5 / 30
 
 
 def test_scale_is_the_unit() -> None:

@@ -62,7 +62,7 @@ class TrackingConfig:
     smallest_px: float = 24.0
     smooth: bool = True
     image_filter: OneEuroConfig = field(
-        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.8, beta=1.2, speed_floor=0.1)
+        default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.8, beta=10.0, speed_floor=0.1)
     )
     points_filter: OneEuroConfig = field(
         default_factory=lambda: OneEuroConfig(min_cutoff_hz=0.3, beta=7.0, speed_floor=0.02)
