@@ -11,6 +11,7 @@ from launch.substitutions import LaunchConfiguration
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.inference.load import DEVICES
+from rejshand_ros.nodes.frames import CAMERA
 from rejshand_ros.nodes.joint_conversions import COMMAND_FORMS
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.resources import resource_path
@@ -74,6 +75,12 @@ def hand_arguments() -> list[DeclareLaunchArgument]:
             "robot_state_publisher", "false", "publish the robot hand's frames on /tf", _SWITCH
         ),
         _argument("rviz", "false", "open RViz; switches robot_state_publisher on", _SWITCH),
+        _argument(
+            "camera_frame",
+            CAMERA,
+            "frame of the images, placed before the hands in RViz's world; another driver's own "
+            "name where that publishes them; empty: something else tells where the camera is",
+        ),
         _argument(
             "lifecycle",
             "managed",

@@ -13,7 +13,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
-from rejshand_ros.nodes.frames import BESIDE_M, CAMERA, CAMERA_M, CAMERA_RPY, WORLD
+from rejshand_ros.nodes.frames import BESIDE_M, CAMERA_M, CAMERA_RPY, WORLD
 from rejshand_ros.nodes.joint_conversions import COMMAND_TYPES
 from rejshand_ros.nodes.launch_arguments import Values
 from rejshand_ros.resources import resource_path
@@ -148,10 +148,9 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
     if not _has_state_publisher(values):
         return []
     tell = {"hand": values.text("hand"), "side": values.text("side"), "robot": False}
-    actions: list[LaunchDescriptionEntity] = [
-        _fixed(values, "camera", CAMERA, CAMERA_M, CAMERA_RPY),
-        _node(values, "frames", tell),
-    ]
+    actions: list[LaunchDescriptionEntity] = [_node(values, "frames", tell)]
+    if camera_frame := values.text("camera_frame"):
+        actions.append(_fixed(values, "camera", camera_frame, CAMERA_M, CAMERA_RPY))
     for side in values.sides():
         robot = load_robot_hand(values.text("hand"), Side(side))
         description = robot.urdf_path.read_text(encoding="utf-8")
@@ -206,8 +205,13 @@ def manager(
     return [_node(values, "manager", {"nodes": names}, managed=False)]
 
 
-def rviz(values: Values) -> list[LaunchDescriptionEntity]:
-    """RViz and what it shows; closing its window ends the launch."""
+def rviz(values: Values, *, images: bool = True) -> list[LaunchDescriptionEntity]:
+    """RViz and what it shows; closing its window ends the launch.
+
+    Args:
+        values: The launch's arguments.
+        images: Whether there is a camera, whose image_topic RViz is to show.
+    """
     if not values.on("rviz"):
         return []
     return [
@@ -218,6 +222,7 @@ def rviz(values: Values) -> list[LaunchDescriptionEntity]:
             namespace=_namespace(values),
             arguments=["-d", str(resource_path("config/teleop.rviz"))],
             parameters=[{"use_sim_time": values.simulated_time()}],
+            remappings=_image_remappings(values) if images else [],
             on_exit=Shutdown(reason="RViz was closed"),
         ),
     ]
