@@ -148,6 +148,10 @@ def test_the_picture_holds_the_image_as_it_came_and_a_skeleton() -> None:
     assert "data:image/jpeg;base64,YWJj" in page
     assert page.count("<circle") == 21
     assert "right hand seen" in page
+    # Nothing is said of hands that nobody has looked for.
+    assert "no hand seen" in picture_html(LivePicture(b"abc", "jpeg", 640, 480), [])
+    alone = picture_html(LivePicture(b"abc", "jpeg", 640, 480), None)
+    assert "no word from hand_pose" in alone and "seen" not in alone
     broken = LiveHand(Side.RIGHT, True, np.full((21, 2), np.nan), np.zeros((21, 3)))
     assert "<circle" not in picture_html(LivePicture(b"abc", "jpeg", 640, 480), [broken])
 

@@ -17,7 +17,7 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.writer import EpisodeWriter
 from rejshand_ros.viewing.overlay import draw_skeleton
-from rejshand_ros.viewing.preview import write_preview
+from rejshand_ros.viewing.preview import PreviewConfig, write_preview
 from rejshand_ros.viewing.timeline import moments
 from rejshand_ros.viewing.video import VideoWriter
 
@@ -52,6 +52,12 @@ def test_preview_is_a_video_and_a_picture_of_the_same_size(tmp_path: Path) -> No
     with av.open(str(files.video)) as video:
         assert sum(1 for _ in video.decode(video=0)) == files.images == 6
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_of_a_long_episode_the_last_seconds_are_shown(tmp_path: Path) -> None:
+    episode = write_episode(tmp_path / "episode", 30)
+    short = PreviewConfig(longest_s=0.5)
+    assert 6 <= write_preview(episode, tmp_path, {Side.RIGHT: grey_robot}, short).images <= 8
 
 
 def test_an_episode_without_images_is_refused(tmp_path: Path) -> None:

@@ -318,6 +318,7 @@ def _draw(config: DemoConfig, out: Path) -> None:
     from rejshand_ros.viewing.preview import write_preview
     from rejshand_ros.viewing.robot_view import robot_renderer
 
+    print("drawing preview.mp4 ...", flush=True)
     renderers = {Side(side): robot_renderer(config.hand, Side(side)) for side in SIDES[config.side]}
     write_preview(out / EPISODE, out, renderers)
 

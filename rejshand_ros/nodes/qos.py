@@ -16,6 +16,17 @@ def newest_only() -> QoSProfile:
     )
 
 
+def recent() -> QoSProfile:
+    """For who looks on and must find the image that a later message is about.
+
+    Best effort as well; a queue of a third of a second, since a process that steps back behind
+    the others may not run for that long.
+    """
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT
+    )
+
+
 def stream() -> QoSProfile:
     """For publishers: reliable, so that recorders lose nothing; a short queue."""
     return QoSProfile(

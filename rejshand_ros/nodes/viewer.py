@@ -100,7 +100,7 @@ class ViewerNode(ChainNode[ViewerConfig]):
         compressed = config.image_transport == "compressed"
         self._image_type = CompressedImage if compressed else Image
         topic = f"{config.image_topic}/compressed" if compressed else config.image_topic
-        self.listen(self._image_type, topic, self._feed.keep_image, qos.newest_only(), raw=True)
+        self.listen(self._image_type, topic, self._feed.keep_image, qos.recent(), raw=True)
         self._keep(HandPoseArray, "hands", "hands")
         for side in self._sides:
             self._keep(HandMesh, f"{side}/hand_mesh", f"{side}/mesh")
@@ -190,7 +190,7 @@ class ViewerNode(ChainNode[ViewerConfig]):
             image, hands = found
             self._view.show_picture(live_picture(image, self._image_type), hands)
         elif now_ns - self._hands_ns > _ALONE_NS and (alone := self._feed.take_image()):
-            self._view.show_picture(live_picture(alone, self._image_type), ())
+            self._view.show_picture(live_picture(alone, self._image_type), None)
 
     def _refresh(self) -> None:
         for side in self._sides:

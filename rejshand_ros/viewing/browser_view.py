@@ -116,11 +116,16 @@ class BrowserView:
         """What is shown within this context appears at once, and wakes the server once."""
         return self._server.atomic()
 
-    def show_picture(self, picture: LivePicture, hands: Sequence[LiveHand]) -> None:
-        """Show a camera image with its skeletons, and mark hands that it does not show."""
+    def show_picture(self, picture: LivePicture, hands: Sequence[LiveHand] | None) -> None:
+        """Show a camera image with its skeletons, and mark hands that it does not show.
+
+        Args:
+            picture: The image.
+            hands: The hands found in it; None where nobody has told.
+        """
         with self.together():
             self._picture.content = picture_html(picture, hands)
-            self._show_hands(hands)
+            self._show_hands(hands or ())
 
     def _show_hands(self, hands: Sequence[LiveHand]) -> None:
         seen = {hand.side for hand in hands}

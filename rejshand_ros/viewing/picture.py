@@ -40,15 +40,15 @@ def empty_picture(text: str) -> str:
     return _SHELL.format(ratio="4/3", content=_EMPTY.format(text=text))
 
 
-def picture_html(picture: LivePicture, hands: Sequence[LiveHand]) -> str:
+def picture_html(picture: LivePicture, hands: Sequence[LiveHand] | None) -> str:
     """The image with a skeleton for each hand.
 
     Args:
         picture: The camera image.
-        hands: The hands found in it.
+        hands: The hands found in it; None where nobody has told.
     """
     data = base64.b64encode(picture.data).decode("ascii")
-    drawn = "".join(_skeleton(hand, picture) for hand in hands)
+    drawn = "".join(_skeleton(hand, picture) for hand in hands or ())
     overlay = (
         f'<svg viewBox="0 0 {picture.width} {picture.height}" preserveAspectRatio="none" '
         f'style="position:absolute;inset:0;width:100%;height:100%">{drawn}</svg>'
@@ -60,8 +60,10 @@ def picture_html(picture: LivePicture, hands: Sequence[LiveHand]) -> str:
     )
 
 
-def _seen(hands: Sequence[LiveHand]) -> str:
+def _seen(hands: Sequence[LiveHand] | None) -> str:
     """Which hands are in the picture, in words."""
+    if hands is None:
+        return "no word from hand_pose"
     if not hands:
         return "no hand seen"
     return ", ".join(f"{hand.side} hand {'held' if hand.held else 'seen'}" for hand in hands)

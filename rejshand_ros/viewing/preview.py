@@ -37,10 +37,12 @@ class PreviewConfig:
     Attributes:
         height: Height of the video, words included, pixels; even.
         rate_hz: Most images a second; every n-th camera image is taken to stay below.
+        longest_s: Of a longer episode its last seconds are shown.
     """
 
     height: int = 534
     rate_hz: float = 15.0
+    longest_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def write_preview(
     with EpisodeReader(episode) as reader:
         every, rate_hz = _decimation(reader, config)
         try:
-            for moment in moments(reader, every=every):
+            for moment in moments(reader, every=every, longest_s=config.longest_s):
                 frame = compose(moment, renderers, config.height)
                 if writer is None:
                     writer = VideoWriter(video_path, frame.shape[1], frame.shape[0], rate_hz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,21 +137,29 @@ def _hand_moment(side: Side, track: _SideTracks, stamp: int, settle_ns: int) -> 
     )
 
 
-def moments(reader: EpisodeReader, *, every: int = 1, settle_s: float = 0.03) -> Iterator[Moment]:
+def moments(
+    reader: EpisodeReader,
+    *,
+    every: int = 1,
+    settle_s: float = 0.03,
+    longest_s: float = math.inf,
+) -> Iterator[Moment]:
     """Walk through an episode image by image.
 
     Args:
         reader: The episode.
         every: Take each n-th image.
         settle_s: How long after its command the robot hand is shown.
+        longest_s: Of a longer episode only its last seconds are taken.
 
     Raises:
         RecordingError: The episode holds no images, or damaged ones.
     """
     tracks = _collect(reader)
     topic = image_topic(reader)
+    begin_ns = reader.end_ns - 1e9 * longest_s
     for index, item in enumerate(reader.messages([topic])):
-        if index % every:
+        if index % every or item.received_ns < begin_ns:
             continue
         stamp = stamp_ns(item.message.header.stamp)
         hands = tuple(
