@@ -1,7 +1,8 @@
 """The paper's Fig. 3's kind of picture: the network's meshes laid on real hands.
 
-Each row shows crops of held-out photographs, or of a video: the crop, the mesh on it, and the mesh
-from the side. Which hands are shown does not depend on how well the network does on them.
+Each row shows crops of held-out photographs, of rendered hands in contorted poses, or of a video:
+the crop, the mesh on it, and the mesh from the side. Which hands are shown does not depend on how
+well the network does on them, unless `--worst` asks for those that it misreads most.
 
 `python scripts/draw_meshes.py --photographs ../shared/data/photos --out out/bench/meshes.png`
 """
@@ -21,17 +22,22 @@ from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import load_predictor
 from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.synthetic.generator import SyntheticGenerator
+from rejshand_ros.synthetic.sample import SyntheticConfig
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.load import load_tracker
 from rejshand_ros.tracking.tracked_hand import TrackState
 from rejshand_ros.tracking.wrist import wrist_position
+from rejshand_ros.training import evaluate
 from rejshand_ros.training.augment import BOX_SCALE, upright_roll
 from rejshand_ros.training.crops import CropStore
 from rejshand_ros.training.photographs import load_photographs
+from rejshand_ros.training.synthetic import crops_of_samples
 from rejshand_ros.viewing.mesh_overlay import draw_mesh, draw_mesh_turned, hand_mesh
 
 _TILE = 224
+_UNSEEN_SEED = 20_250_301
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, help="folder with labels.jsonl")
     parser.add_argument("--video", type=Path, help="frames followed as the demo does")
+    parser.add_argument("--rendered", type=int, default=0, help="rendered hands to choose from")
+    parser.add_argument("--worst", action="store_true", help="those furthest off in the picture")
     parser.add_argument("--out", type=Path, default=Path("out/bench/meshes.png"))
     parser.add_argument("--weights", default=None)
     parser.add_argument("--rows", type=int, default=4, help="of each source")
@@ -46,14 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of hands")
     parser.add_argument("--cache", type=Path, default=Path("out/cache"))
     given = parser.parse_args(arguments)
-    if not given.photographs and not given.video:
-        raise ConfigError("nothing to draw; valid: --photographs, --video, or both")
+    if not given.photographs and not given.video and given.rendered < 1:
+        raise ConfigError("nothing to draw; valid: --photographs, --rendered, --video, or several")
     count = given.rows * given.columns
     tiles: list[NDArray[np.uint8]] = []
+    predictor = load_predictor(given.weights, "cpu")
+    stores: list[CropStore] = []
     if given.photographs:
-        _, store = load_photographs(given.photographs, given.cache)
-        predictor = load_predictor(given.weights, "cpu")
-        tiles += photograph_tiles(predictor, store, count, given.seed)
+        stores.append(load_photographs(given.photographs, given.cache)[1])
+    if given.rendered:
+        stores.append(rendered_hands(given.rendered, given.seed))
+    for store in stores:
+        chosen = (
+            worst_hands(predictor, store, count)
+            if given.worst
+            else hands_of_all_folders(store, count, given.seed)
+        )
+        tiles += crop_tiles(predictor, store, chosen)
     if given.video:
         tiles += video_tiles(given.video, given.weights, count)
     rows = [
@@ -68,10 +85,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(given.out)
 
 
-def photograph_tiles(
-    predictor: Predictor, store: CropStore, count: int, seed: int
-) -> list[NDArray[np.uint8]]:
-    """Hands of a store, an equal share from each of its folders."""
+def rendered_hands(count: int, seed: int) -> CropStore:
+    """Hands whose joints stand anywhere within their limits, from seeds that training left out."""
+    config = SyntheticConfig(
+        seed=_UNSEEN_SEED + seed, size=_TILE, box_scale=(1.5, 1.6), uniform_pose_share=1.0
+    )
+    generator = SyntheticGenerator(config)
+    return crops_of_samples([generator.sample(number) for number in range(count)], "rendered")
+
+
+def worst_hands(predictor: Predictor, store: CropStore, count: int) -> NDArray[np.intp]:
+    """Hands of a store (indices) whose points lie furthest off in the picture, worst first."""
+    answers = evaluate.answer(predictor, evaluate.cut_upright(store, predictor.input_size))
+    error = evaluate.errors_2d(answers).mean(axis=1)
+    return np.flatnonzero(store.has_hand)[np.argsort(error)[::-1][:count]]
+
+
+def hands_of_all_folders(store: CropStore, count: int, seed: int) -> NDArray[np.intp]:
+    """Hands of a store (indices), an equal share from each of its folders."""
     rng = np.random.default_rng(seed)
     hands = rng.permutation(np.flatnonzero(store.has_hand))
     folders = np.array([str(name).rsplit("-", 1)[0] for name in store.group[hands]])
@@ -79,7 +110,13 @@ def photograph_tiles(
     turn = np.empty(len(hands), int)
     for folder in np.unique(folders):
         turn[folders == folder] = np.arange(np.count_nonzero(folders == folder))
-    chosen = hands[np.lexsort((folders, turn))][:count]
+    return hands[np.lexsort((folders, turn))][:count]
+
+
+def crop_tiles(
+    predictor: Predictor, store: CropStore, chosen: NDArray[np.intp]
+) -> list[NDArray[np.uint8]]:
+    """Hands of a store as the tracker would cut them."""
     tiles = []
     for index in chosen:
         keypoints = store.keypoints_2d[index].astype(float)
