@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,13 +123,14 @@ def run_field(video: Path) -> Run:
         ProcessError: It fails.
     """
     config = shipped_config(load_robot_hand(_HAND, Side.RIGHT), "vector")
-    done = subprocess.run(
-        [str(field_python()), str(_SERVER), str(video), json.dumps(config)],
-        env=peer_process_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as temporary:
+        done = subprocess.run(
+            [str(field_python()), str(_SERVER), str(video), json.dumps(config)],
+            env=peer_process_environment(temporary),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         raise ProcessError(f"the field's loop failed: {done.stderr[-500:]}")
     answer = json.loads(done.stdout)

@@ -65,9 +65,16 @@ def field_python() -> Path:
     return ensure_environment(FIELD, FIELD_PACKAGES, [MEDIAPIPE])
 
 
-def peer_process_environment() -> dict[str, str]:
-    """Environment variables of such a process: nothing of this process's may be found first."""
+def peer_process_environment(temporary: str = "") -> dict[str, str]:
+    """Environment variables of such a process: nothing of this process's may be found first.
+
+    Args:
+        temporary: Folder for its temporary files, for one that leaves them behind; the caller
+            removes it.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if temporary:
+        environment["TMPDIR"] = temporary
     for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):
         environment.pop(name, None)
     return environment

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peer_environment import peer_process_environment
 from rejshand_ros.errors import MissingDependencyError, ProcessError
 from rejshand_ros.geometry import Array
 from rejshand_ros.retargeting.robot_hand import RobotHandConfig
@@ -95,17 +96,15 @@ class Peer:
         Raises:
             MissingDependencyError: It cannot be installed.
         """
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        # Its packages are its own: nothing of this process's may be found first.
-        for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):
-            environment.pop(name, None)
+        # It copies each URDF into a temporary folder and leaves it there.
+        self._temporary = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [str(install()), str(SERVER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=environment,
+            env=peer_process_environment(self._temporary.name),
         )
         self._orders: dict[str, list[int]] = {}
 
@@ -120,6 +119,7 @@ class Peer:
     ) -> None:
         self._process.terminate()
         self._process.wait()
+        self._temporary.cleanup()
 
     def build(self, key: str, robot: RobotHandConfig, objective: str) -> None:
         """Build a retargeter as it is shipped."""
