@@ -1,6 +1,7 @@
 """Write config/security/policy.xml: what each node of the chain may publish, hear, serve and call.
 
-It starts the chain for both hands, as `make demo` does, and asks the graph: the policy is what the
+It starts the chain for both hands, as `make demo` does, with what the launch files have besides,
+and asks the graph: the policy is what the
 nodes do, not what somebody remembers. `ros2 security` makes keys and permissions from it; see
 docs/security.md. Run it with the environment's Python after a node has got a topic or a service.
 """
@@ -22,13 +23,14 @@ from rclpy.node import Node
 from rejshand_ros.demo.chain import ChainConfig, chain_environment, chain_processes
 from rejshand_ros.demo.clip import default_clip
 from rejshand_ros.demo.domain import reserved_domain
-from rejshand_ros.demo.processes import ProcessGroup
+from rejshand_ros.demo.processes import ProcessGroup, ProcessSpec
 from rejshand_ros.hand.keypoints import Side
 
 POLICY = Path(__file__).resolve().parents[1] / "config/security/policy.xml"
 _WITHIN_S = 90.0
 _SETTLED_S = 3.0
 """The graph no longer changes."""
+_HAND_NODES = ("retargeting", "command", "simulation")
 _SELF = "security_policy"
 
 
@@ -87,6 +89,21 @@ def settled_policy(node: Node, processes: int) -> str:
     raise TimeoutError(f"the chain's {processes} nodes did not settle within {_WITHIN_S:g} s")
 
 
+def launched_besides() -> list[ProcessSpec]:
+    """Nodes of the launch files that `make demo` does without."""
+    # Nobody tells the manager to go: it has its clients, and leaves the others as they are.
+    managed = [f"{side}/{name}" for side in ("right", "left") for name in _HAND_NODES]
+    parameters: dict[str, dict[str, str | list[str]]] = {
+        "frames": {"side": "both"},
+        "markers": {"side": "both"},
+        "manager": {"nodes": ["camera", "hand_pose", "recorder", *managed]},
+    }
+    return [
+        ProcessSpec(name, f"rejshand_ros.nodes.{name}", values)
+        for name, values in parameters.items()
+    ]
+
+
 def running_policy() -> str:
     """Start the chain for both hands and tell what its nodes do."""
     clip = default_clip(Side.RIGHT)
@@ -94,7 +111,7 @@ def running_policy() -> str:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         chain = ChainConfig(input=str(clip.video), side="both", out=Path(folder), view_port=port)
-        specs = chain_processes(chain)
+        specs = [*chain_processes(chain), *launched_besides()]
         os.environ.update(chain_environment(domain))
         context = Context()
         rclpy.init(context=context, domain_id=domain)

@@ -27,6 +27,7 @@ from rejshand_ros.hand.sampling import synergy
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.command import CommandNode
+from rejshand_ros.nodes.controller_joints import asking_node
 from rejshand_ros.nodes.conversions import hand_to_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.stamps import nanoseconds
@@ -191,6 +192,18 @@ def test_a_controller_that_is_not_there_is_named(graph):
         graph.add(CommandNode, controller="/nobody", controller_wait_s=0.2)
     with controller(graph, 5), pytest.raises(ConfigError, match="no list of names"):
         graph.add(CommandNode, controller="/controller")
+
+
+def test_who_asks_a_controller_offers_nothing_itself(graph):
+    asking = asking_node(graph.probe)
+    name, namespace = "probe_asks", asking.get_namespace()
+    try:
+        graph.until(lambda: name in graph.probe.get_node_names())
+        assert asking.get_service_names_and_types_by_node(name, namespace) == []
+        published = asking.get_publisher_names_and_types_by_node(name, namespace)
+        assert [topic for topic, _ in published] == ["/parameter_events"]
+    finally:
+        asking.destroy_node()
 
 
 @lru_cache

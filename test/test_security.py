@@ -92,7 +92,7 @@ def test_the_policy_lets_each_node_do_what_an_episode_needs() -> None:
 
     root = ElementTree.parse(ROOT / "config/security/policy.xml").getroot()
     enclaves = {tag.get("path"): tag for tag in root.iter("enclave")}
-    nodes = {"camera", "hand_pose", "recorder", "viewer"}
+    nodes = {"camera", "hand_pose", "recorder", "viewer", "frames", "markers", "manager"}
     nodes |= {f"{side}/{node}" for side in SIDES["both"] for node in _HAND_NODES}
     assert set(enclaves) == {f"/{node}" for node in nodes}
 
@@ -108,6 +108,15 @@ def test_the_policy_lets_each_node_do_what_an_episode_needs() -> None:
     assert wanted <= allowed(enclaves["/recorder"], "subscribe")
     published = set().union(*(allowed(enclave, "publish") for enclave in enclaves.values()))
     assert wanted <= published
+    # The manager asks each node for its state, and changes it.
+    requests = {
+        service.text
+        for part in enclaves["/manager"].iter("services")
+        if part.get("request") == "ALLOW"
+        for service in part.iter("service")
+    }
+    managed = nodes - {"viewer", "frames", "markers", "manager"}
+    assert requests == {f"/{n}/{verb}_state" for n in managed for verb in ("get", "change")}
     # Nobody but its own side's command node moves a hand.
     for side in SIDES["both"]:
         topic = f"/{side}/joint_command"

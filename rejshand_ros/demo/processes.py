@@ -34,7 +34,7 @@ class ProcessSpec:
 
     name: str
     module: str
-    parameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    parameters: Mapping[str, bool | int | float | str | list[str]] = field(default_factory=dict)
     namespace: str = ""
     essential: bool = True
 

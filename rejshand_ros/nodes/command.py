@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,15 +12,14 @@ from std_srvs.srv import Trigger
 
 from rejshand_msgs.msg import HandCommand, JointTarget, TeleopState
 from rejshand_ros.command.command import TeleopPhase
-from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.controller import TeleopController
 from rejshand_ros.command.outputs import OutputForm, format_command
 from rejshand_ros.command.robot_limits import joint_limits, receiver_joints
-from rejshand_ros.command.watchdog import WatchdogConfig
 from rejshand_ros.errors import ConfigError, InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.base import ChainNode, NodeConfig
+from rejshand_ros.nodes.base import ChainNode
+from rejshand_ros.nodes.command_config import CommandNodeConfig
 from rejshand_ros.nodes.controller_joints import controller_joints
 from rejshand_ros.nodes.joint_conversions import (
     COMMAND_FORMS,
@@ -31,7 +29,6 @@ from rejshand_ros.nodes.joint_conversions import (
     teleop_state_message,
 )
 from rejshand_ros.nodes.joystick import Buttons
-from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
@@ -39,56 +36,6 @@ from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 _BARE = OutputForm.FLOAT64_MULTI_ARRAY
 """The form without names, in which the order alone says which joint a number is for."""
-
-
-@dataclass(frozen=True)
-class CommandNodeConfig(NodeConfig):
-    """Parameters of the command node; their descriptions are in the fields."""
-
-    hand: str = parameter("allegro", "robot hand: the name of a file in config/hands")
-    side: str = parameter("right", "side of the hand", choices=("right", "left"))
-    rate_hz: float = parameter(100.0, "commands a second [Hz]", low=1.0, high=1000.0)
-    auto_engage: bool = parameter(False, "engage as soon as a fresh target arrives")
-    start_without_measured: bool = parameter(
-        False, "start at the first target where the hand does not report its joints"
-    )
-    hold_after_s: float = parameter(
-        0.1, "input older than this is not followed: the command is held [s]", low=0.01, high=10.0
-    )
-    disengage_after_s: float = parameter(
-        2.0, "input older than this disengages [s]", low=0.02, high=60.0
-    )
-    max_capture_age_s: float = parameter(
-        0.5, "a target of an older image is refused; 0: never [s]", low=0.0, high=10.0
-    )
-    ramp_velocity_scale: float = parameter(
-        0.25, "share of the velocity limits at the start of a ramp", low=0.01, high=1.0
-    )
-    ramp_time_s: float = parameter(1.0, "a ramp reaches the whole limits in [s]", low=0.01, high=30)
-    output: str = parameter(
-        "joint_state", "message type of joint_command", choices=tuple(COMMAND_FORMS)
-    )
-    joint_naming: str = parameter(
-        "chain",
-        "joint names of joint_command and joint_states: this project's, or the real driver's as "
-        "config/hands has them",
-        choices=("chain", "driver"),
-    )
-    controller: str = parameter(
-        "",
-        "ros2_control controller that takes joint_command: refused at the start where its joints "
-        "stand in another order than ours; empty: not asked",
-    )
-    controller_wait_s: float = parameter(
-        10.0, "longest wait for its answer [s]", low=0.1, high=120.0
-    )
-    publish_description: bool = parameter(
-        True, "publish the URDF on robot_description; false where robot_state_publisher does"
-    )
-    joy_engage_button: int = parameter(
-        -1, "button that engages and disengages; -1: none", low=-1, high=64
-    )
-    joy_stop_button: int = parameter(-1, "button of the emergency stop; -1: none", low=-1, high=64)
 
 
 class CommandNode(ChainNode[CommandNodeConfig]):
@@ -110,21 +57,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             what = f"controller {config.controller}"
             given = controller_joints(self, config.controller, config.controller_wait_s)
             self._joints.check_receiver(given, what, named=self._form is not _BARE)
-        watchdog = WatchdogConfig(
-            hold_after_s=config.hold_after_s,
-            disengage_after_s=config.disengage_after_s,
-            max_capture_age_s=config.max_capture_age_s,
-        )
-        settings = CommandConfig(
-            rate_hz=config.rate_hz,
-            auto_engage=config.auto_engage,
-            start_without_measured=config.start_without_measured,
-            ramp_velocity_scale=config.ramp_velocity_scale,
-            ramp_time_s=config.ramp_time_s,
-            longest_step_s=max(0.05, 2.0 / config.rate_hz),
-            watchdog=watchdog,
-        )
-        self._controller = TeleopController(limits, settings)
+        self._controller = TeleopController(limits, config.settings())
         self._said: tuple[TeleopPhase, str] | None = None
         self._buttons = Buttons()
         self._refused_targets = 0

@@ -10,6 +10,7 @@ from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from rejshand_ros.errors import ConfigError, ProcessError
 
@@ -31,9 +32,7 @@ def controller_joints(node: Node, controller: str, wait_s: float) -> tuple[str, 
         ProcessError: It is not there.
         ConfigError: It has no such parameter.
     """
-    asking = rclpy.create_node(
-        f"{node.get_name()}_asks", context=node.context, namespace=node.get_namespace()
-    )
+    asking = asking_node(node)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(asking)
     try:
@@ -41,6 +40,22 @@ def controller_joints(node: Node, controller: str, wait_s: float) -> tuple[str, 
     finally:
         executor.shutdown()
         asking.destroy_node()
+
+
+def asking_node(node: Node) -> Node:
+    """A node beside another, for one question: it offers nothing that a policy would have to allow.
+
+    Args:
+        node: Gives context, namespace and part of the name.
+    """
+    return rclpy.create_node(
+        f"{node.get_name()}_asks",
+        context=node.context,
+        namespace=node.get_namespace(),
+        enable_rosout=False,
+        start_parameter_services=False,
+        parameter_overrides=[Parameter("start_type_description_service", value=False)],
+    )
 
 
 def _asked(
