@@ -50,10 +50,14 @@ def profile(node: Node, namespace: str, name: str) -> ElementTree.Element:
         ("services", "request", "service", node.get_client_names_and_types_by_node),
     )
     for group, right, kind, names_of in asked:
-        names = sorted({topic for topic, _ in names_of(name, namespace)})
+        names = {topic for topic, _ in names_of(name, namespace)}
+        if right == "subscribe":
+            # Which form of an image a node hears is a parameter's choice.
+            images = {topic.removesuffix("/compressed") for topic in names if "/image" in topic}
+            names |= images | {f"{image}/compressed" for image in images}
         if names:
             part = ElementTree.SubElement(element, group, {right: "ALLOW"})
-            for one in names:
+            for one in sorted(names):
                 ElementTree.SubElement(part, kind).text = one
     return element
 
