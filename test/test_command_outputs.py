@@ -29,8 +29,7 @@ def test_forms_follow_the_drivers_names_and_order() -> None:
     array = format_command(COMMAND, OutputForm.FLOAT64_MULTI_ARRAY, joints)
     assert array == MultiArrayOutput((2.0, 1.0, 3.0))
     trajectory = format_command(COMMAND, OutputForm.JOINT_TRAJECTORY, joints, 0.05)
-    assert isinstance(trajectory, TrajectoryOutput)
-    assert trajectory.time_from_start_s == 0.05
+    assert trajectory == TrajectoryOutput(("j1", "j0", "j2"), (2.0, 1.0, 3.0), 0.05)
 
 
 def test_state_of_the_driver_returns_in_our_order() -> None:
@@ -40,6 +39,10 @@ def test_state_of_the_driver_returns_in_our_order() -> None:
         joints.from_driver(["j0", "j1"], [1, 2])
     with pytest.raises(InputError):
         joints.from_driver(["j0", "j1"], [1])
+    # A joint that has two positions has none; what is not the hand's does not matter.
+    with pytest.raises(InputError, match="j1 twice"):
+        joints.from_driver(["j0", "j1", "j2", "j1"], [1, 2, 3, 4])
+    assert joints.from_driver(["arm", "arm", "j0", "j1", "j2"], [8, 9, 1, 2, 3]) == [1, 2, 3]
 
 
 def test_other_joints_are_refused_side_by_side() -> None:

@@ -211,3 +211,22 @@ def test_joint_states_in_another_order_are_sorted_by_name():
     assert joint_conversions.positions_from_form(message, ("a", "b")).tolist() == [1.0, 2.0]
     with pytest.raises(InputError, match="lacks c"):
         joint_conversions.positions_from_form(message, ("a", "b", "c"))
+
+
+def test_a_trajectory_is_one_that_a_trajectory_controller_takes():
+    """It counts from receipt, and ends at rest: what it says by default is refused otherwise."""
+    command = HandCommand(
+        5 * 10**18, None, TeleopPhase.TRACKING, "", ("a",), np.ones(1), np.ones(1), False
+    )
+    output = format_command(command, OutputForm.JOINT_TRAJECTORY, DriverJoints.same(("a",)))
+    message = wire(joint_conversions.output_to_message(output, command.issued_ns))
+    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (0, 0)
+    assert list(message.points[0].velocities) == []
+    assert message.points[0].time_from_start.nanosec == 20_000_000
+
+
+def test_a_joint_that_is_named_twice_is_refused():
+    """Which of its two positions was meant, nobody knows."""
+    message = joint_conversions.joint_state(1, ("a", "b", "a"), np.arange(3.0), np.zeros(3))
+    with pytest.raises(InputError, match="a twice"):
+        joint_conversions.positions_from_form(message, ("a", "b"))

@@ -94,11 +94,10 @@ class DriverJoints:
 
         Raises:
             ConfigError: A joint of the hand is missing; both lists are shown side by side.
-            InputError: Names and values differ in number.
+            InputError: Names and values differ in number, or one of the hand's joints is named
+                twice.
         """
-        if len(names) != len(values):
-            raise InputError(f"a joint state has {len(names)} names but {len(values)} values")
-        given = dict(zip(names, values, strict=True))
+        given = values_by_name(names, values, self.driver, "joint state")
         if any(name not in given for name in self.driver):
             joint_indices(self.driver, list(names), "the joint state")
         by_ours = {
@@ -146,16 +145,17 @@ class MultiArrayOutput:
 class TrajectoryOutput:
     """For trajectory_msgs/JointTrajectory with one point.
 
+    It has no velocities: ros2_control's joint_trajectory_controller refuses a trajectory that does
+    not end at rest, unless it is told otherwise (from Jazzy on).
+
     Attributes:
         names: (n,) the driver's joint names.
         positions: (n,) radians.
-        velocities: (n,) radians a second.
         time_from_start_s: When the point is to be reached, seconds after receipt.
     """
 
     names: tuple[str, ...]
     positions: tuple[float, ...]
-    velocities: tuple[float, ...]
     time_from_start_s: float
 
 
@@ -185,10 +185,33 @@ def format_command(
     positions = joints.to_driver(command.positions)
     if form is OutputForm.FLOAT64_MULTI_ARRAY:
         return MultiArrayOutput(positions)
-    velocities = joints.to_driver(command.velocities)
-    if form is OutputForm.JOINT_STATE:
-        return JointStateOutput(joints.driver, positions, velocities)
-    return TrajectoryOutput(joints.driver, positions, velocities, horizon_s)
+    if form is OutputForm.JOINT_TRAJECTORY:
+        return TrajectoryOutput(joints.driver, positions, horizon_s)
+    return JointStateOutput(joints.driver, positions, joints.to_driver(command.velocities))
+
+
+def values_by_name(
+    names: Sequence[str], values: Sequence[float], wanted: Sequence[str], what: str
+) -> dict[str, float]:
+    """Name -> value, as a message pairs them.
+
+    Args:
+        names: The message's names; those that are not wanted do not matter.
+        values: One number a name.
+        wanted: Names of which each may stand there once: a joint with two positions has none.
+        what: Name of the message for the error, e.g. ``"joint state"``.
+
+    Raises:
+        InputError: Names and values differ in number, or a wanted name stands there twice.
+    """
+    if len(names) != len(values):
+        raise InputError(f"{what}: {len(names)} joint names, {len(values)} values")
+    given = dict(zip(names, values, strict=True))
+    if len(given) != len(names):
+        twice = [name for name in wanted if list(names).count(name) > 1]
+        if twice:
+            raise InputError(f"{what} names {', '.join(twice)} twice")
+    return given
 
 
 def _row(values: ArrayLike, count: int) -> Array:

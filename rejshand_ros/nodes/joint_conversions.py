@@ -19,6 +19,7 @@ from rejshand_ros.command.outputs import (
     MultiArrayOutput,
     Output,
     OutputForm,
+    values_by_name,
 )
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
@@ -154,8 +155,9 @@ def output_to_message(output: Output, issued_ns: int) -> Any:
         return joint_state(issued_ns, output.names, output.positions, output.velocities)
     point = JointTrajectoryPoint(time_from_start=duration_message(output.time_from_start_s))
     point.positions.extend(output.positions)
-    point.velocities.extend(output.velocities)
-    return JointTrajectory(header=header(issued_ns), joint_names=list(output.names), points=[point])
+    # A stamp of zero means "from receipt on". Counted from the time of issue, the point would lie
+    # in the past for a driver that is a little late or has a clock of its own, and be refused.
+    return JointTrajectory(joint_names=list(output.names), points=[point])
 
 
 COMMAND_FORMS = {
@@ -175,7 +177,8 @@ def positions_from_form(message: Any, names: Sequence[str]) -> Array:
     """Joint positions (n,) in the order of `names`, from whichever form a command took.
 
     Raises:
-        InputError: Joints are missing, too many, or a number is not finite.
+        InputError: Joints are missing or named twice, names and positions differ in number, or a
+            position is not finite.
     """
     if isinstance(message, Float64MultiArray):
         given_names: Sequence[str] = tuple(names)
@@ -186,9 +189,7 @@ def positions_from_form(message: Any, names: Sequence[str]) -> Array:
         given_names, values = message.joint_names, np.array(message.points[-1].positions, float)
     else:
         given_names, values = message.name, np.array(message.position, float)
-    if len(given_names) != len(values):
-        raise InputError(f"{len(given_names)} joint names, {len(values)} positions")
-    by_name = dict(zip(given_names, values, strict=True))
+    by_name = values_by_name(given_names, values.tolist(), names, "joint command")
     missing = [name for name in names if name not in by_name]
     if missing:
         raise InputError(f"joint command lacks {', '.join(missing)}; it must name every joint")
