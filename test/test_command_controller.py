@@ -11,6 +11,7 @@ from rejshand_ros.command.command import HandCommand, TeleopPhase
 from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.controller import TeleopController
 from rejshand_ros.command.limits import JointLimits
+from rejshand_ros.command.watchdog import WatchdogConfig
 from rejshand_ros.errors import ConfigError, InputError
 
 MS = 1_000_000
@@ -206,14 +207,19 @@ def test_clock_set_back_holds_until_new_input() -> None:
 
 
 def test_settings_are_checked() -> None:
-    config = CommandConfig.from_mapping({"hold_after_s": 0.2, "auto_engage": True, "rate_hz": 50})
-    assert config.watchdog.hold_after_s == 0.2
-    assert config.auto_engage
-    for bad in ({"holdafter": 1}, {"auto_engage": 1}, {"rate_hz": "x"}, {"rate_hz": 0}):
-        with pytest.raises(ConfigError):
-            CommandConfig.from_mapping(bad)
+    for name, bad in (
+        ("rate_hz", 0.0),
+        ("ramp_time_s", np.inf),
+        ("ramp_velocity_scale", 1.1),
+        ("start_tolerance_rad", np.nan),
+        ("longest_step_s", 0.005),
+    ):
+        with pytest.raises(ConfigError, match=name):
+            CommandConfig(**{name: bad})
     with pytest.raises(ConfigError, match="hold_after"):
-        CommandConfig.from_mapping({"hold_after_s": 3.0})
+        WatchdogConfig(hold_after_s=3.0)
+    with pytest.raises(ConfigError, match="max_capture_age_s"):
+        WatchdogConfig(max_capture_age_s=np.nan)
 
 
 number = st.one_of(st.floats(-3, 3), st.sampled_from([np.nan, np.inf, -np.inf, 1e30]))

@@ -133,3 +133,50 @@ def test_a_stop_stays_latched_when_commands_start_anew() -> None:
     controller.on_measured(REST, now)
     controller.on_target(FAR, now, now)
     assert ticked(controller, now + MS).phase is TeleopPhase.STOPPED
+
+
+def test_a_stop_and_a_disengagement_outlast_the_controller() -> None:
+    """A node that is configured anew has a new controller; the operator's word still counts."""
+    for request in ("emergency_stop", "disengage"):
+        controller, now = tracking(CommandConfig(auto_engage=True))
+        assert getattr(controller, request)(now).accepted
+        successor = TeleopController(LIMITS, CommandConfig(auto_engage=True))
+        successor.inherit(controller)
+        successor.on_measured(REST, now)
+        successor.on_target(FAR, now, now)
+        phase = ticked(successor, now + MS).phase
+        stopped = request == "emergency_stop"
+        assert phase is (TeleopPhase.STOPPED if stopped else TeleopPhase.DISENGAGED)
+        assert successor.engage(now).accepted is not stopped
+
+
+@pytest.mark.parametrize("without", [False, True])
+def test_a_hand_that_is_measured_far_beyond_its_limits_is_not_thrown_there(without: bool) -> None:
+    """Degrees for radians, or an encoder gone wrong: the first command would be a jump."""
+    config = CommandConfig(auto_engage=True, start_without_measured=without)
+    controller = TeleopController(LIMITS, config)
+    for measured in ([28.6, 0.5], [0.0, -0.4], [0.0, 1e30]):
+        controller.on_measured(measured, START)
+        controller.on_target(REST, START, START)
+        assert controller.tick(START + MS) is None
+        assert f"joint {'a' if measured[0] else 'b'} is measured at" in controller.reason
+    controller.on_measured([1.3, -0.2], START + 2 * MS)
+    assert ticked(controller, START + 3 * MS).positions == pytest.approx([1.0, 0.2], abs=1e-3)
+
+
+@pytest.mark.parametrize("ahead_ms", [30, 45, 500, 10_000])
+def test_a_clock_set_ahead_moves_nothing_faster(ahead_ms: int) -> None:
+    """By that clock more time has passed, but the hand has had ten milliseconds as ever."""
+    controller, now = tracking()
+    steady, at = 0, [ticked(controller, now).positions]
+    for index in range(40):
+        steady += 10 * MS
+        now += 10 * MS + (ahead_ms * MS if index == 20 else 0)
+        controller.on_target(FAR, now - MS, now)
+        command = controller.tick(now, steady)
+        assert command is not None
+        at.append(command.positions)
+    velocities = np.diff(np.array(at), axis=0) / 0.01
+    assert np.max(np.abs(velocities)) <= 3.0 + 1e-9
+    assert np.max(np.abs(np.diff(velocities, axis=0))) <= 60.0 * 0.01 + 1e-9
+    assert np.max(velocities) > 1.0

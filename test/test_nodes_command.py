@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,6 +148,59 @@ def test_out_of_service_it_says_so_and_comes_back_where_the_hand_is(graph, robot
 
     graph.until(issued)
     np.testing.assert_allclose(issued()[0].positions, elsewhere)
+
+
+def test_a_stop_outlasts_a_manager_that_configures_the_node_anew(graph, robot):
+    node = graph.add(CommandNode, auto_engage=True)
+    assert graph.call(Trigger, "emergency_stop").success
+    for transition in ("DEACTIVATE", "CLEANUP", "CONFIGURE", "ACTIVATE"):
+        change(graph, getattr(Transition, f"TRANSITION_{transition}"))
+    joints = graph.publisher(JointState, "joint_states", qos.newest_only())
+    targets = graph.publisher(JointTarget, "joint_target")
+    commands = graph.collect(HandCommand, "hand_command", 1000)
+
+    def fed():
+        joints.publish(measured(robot))
+        targets.publish(target(robot, 0.5, node.now_ns()))
+        return len(commands) > 5
+
+    graph.until(fed)
+    assert {command.state.name for command in commands} == {"stopped"}
+    assert graph.call(Trigger, "release_stop").success
+
+
+def test_taken_out_of_service_in_motion_it_brakes(graph, robot):
+    """A last command with a speed would leave the driver to stop the hand as it can."""
+    node = graph.add(CommandNode, auto_engage=True)
+    commands = graph.collect(HandCommand, "hand_command", 1000)
+    joints = graph.publisher(JointState, "joint_states", qos.newest_only())
+    targets = graph.publisher(JointTarget, "joint_target")
+
+    def moving():
+        joints.publish(measured(robot))
+        targets.publish(target(robot, 0.9, node.now_ns()))
+        return commands and max(abs(v) for v in commands[-1].velocities) > 0.5
+
+    graph.until(moving)
+    change(graph, Transition.TRANSITION_DEACTIVATE)
+    graph.until(lambda: not any(commands[-1].velocities))
+    for before, after in pairwise(commands):
+        passed_s = (nanoseconds(after.header.stamp) - nanoseconds(before.header.stamp)) * 1e-9
+        change_of_velocity = np.abs(np.subtract(after.velocities, before.velocities))
+        assert np.all(change_of_velocity <= robot.acceleration * passed_s + 1e-6)
+
+
+def test_a_second_commander_is_told_of(graph, robot):
+    node = graph.add(CommandNode)
+    assert node.diagnostics()["rivals"] == ""
+    graph.publisher(JointTarget, "joint_target")
+    assert node.diagnostics()["rivals"] == ""
+    other = graph.probe.create_publisher(JointState, "joint_command", 10)
+    graph.until(lambda: node.diagnostics()["rivals"] == "joint_command: /probe")
+    graph.probe.destroy_publisher(other)
+    graph.until(lambda: node.diagnostics()["rivals"] == "")
+    graph.publisher(JointTarget, "joint_target")
+    graph.until(lambda: node.diagnostics()["rivals"] == "joint_target: /probe, /probe")
 
 
 @contextlib.contextmanager

@@ -5,8 +5,6 @@ Pure: it knows no clock, no thread and no ROS; every call says what time it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,23 +12,12 @@ from rejshand_ros.command.command import HandCommand, TeleopPhase
 from rejshand_ros.command.config import CommandConfig
 from rejshand_ros.command.interpolation import MotionLimiter
 from rejshand_ros.command.limits import JointLimits
+from rejshand_ros.command.passed_time import PassedTime
+from rejshand_ros.command.reply import Reply
 from rejshand_ros.command.watchdog import InputAge, InputWatchdog
 from rejshand_ros.geometry import Array
 
 _FOLLOWING = (TeleopPhase.RAMPING, TeleopPhase.TRACKING)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """Answer to a request of the operator.
-
-    Attributes:
-        accepted: Whether the request was carried out.
-        message: What happened, or why not.
-    """
-
-    accepted: bool
-    message: str
 
 
 class TeleopController:
@@ -42,7 +29,8 @@ class TeleopController:
     There is no command before the hand's own positions are known (or, by setting, before the first
     target): zeros are never sent for want of better. Every command is finite and within the
     position, velocity and acceleration limits, also while it brakes into HOLDING, DISENGAGED and
-    STOPPED. Times are nanoseconds of one clock, which may jump.
+    STOPPED. Times are nanoseconds of one clock, which may jump; where `tick` is told a steady
+    clock's time too, a jump ahead moves nothing faster than its limits.
     """
 
     def __init__(self, joint_limits: JointLimits, config: CommandConfig | None = None) -> None:
@@ -59,7 +47,8 @@ class TeleopController:
         self._target_capture_ns = 0
         self._capture_ns: int | None = None
         self._target_is_new = False
-        self._last_tick_ns: int | None = None
+        self._passed = PassedTime()
+        self._no_start = ""
         self._ramp_began_ns = 0
         self._engaged_ns = 0
         # Set by the operator's own disengage or stop: only the operator undoes it.
@@ -75,8 +64,14 @@ class TeleopController:
     def reason(self) -> str:
         """Why it is in this state, in plain words."""
         if not self._started and self._phase is not TeleopPhase.STOPPED:
-            return f"{self._reason}; no command yet: the hand's own positions are unknown"
+            why = self._no_start or "the hand's own positions are unknown"
+            return f"{self._reason}; no command yet: {why}"
         return self._reason
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last command, if there was one, asks for no motion."""
+        return not (self._started and np.any(self._limiter.velocities))
 
     @property
     def last_refusal(self) -> str:
@@ -127,12 +122,21 @@ class TeleopController:
         """
         self._started = False
         self._measured = None
-        self._last_tick_ns = None
+        self._passed.forget()
         self._capture_ns = None
         self._target_is_new = False
         self._watchdog.forget()
         if self._phase not in (TeleopPhase.STOPPED, TeleopPhase.DISENGAGED):
             self._enter(TeleopPhase.DISENGAGED, "started anew")
+
+    def inherit(self, before: TeleopController) -> None:
+        """Take over what the operator has decided with the controller that this one replaces.
+
+        A stop stays latched, and only the operator undoes his own disengagement.
+        """
+        self._operator_off = before._operator_off
+        if before._phase is TeleopPhase.STOPPED:
+            self._enter(TeleopPhase.STOPPED, before._reason)
 
     def on_measured(self, positions: ArrayLike, now_ns: int) -> None:
         """Note the hand's measured joint positions (n,), radians; non-finite ones are ignored.
@@ -183,15 +187,18 @@ class TeleopController:
             return "its image is not newer than the last one followed"
         return ""
 
-    def tick(self, now_ns: int) -> HandCommand | None:
+    def tick(self, now_ns: int, steady_ns: int | None = None) -> HandCommand | None:
         """Advance to this time and say what the hand is told.
+
+        Args:
+            now_ns: Time.
+            steady_ns: Time of a clock that is never set, where there is one: the hand moves for
+                no longer than passed on it.
 
         Returns:
             The command, or None while nothing is known about where the hand is.
         """
-        last_ns = self._last_tick_ns
-        self._last_tick_ns = now_ns
-        period_s = 0.0 if last_ns is None else (now_ns - last_ns) * 1e-9
+        period_s, motion_s = self._passed.tick(now_ns, steady_ns)
         if period_s < 0:
             # No time may be read off a clock that was set back: forget the input and the motion.
             self._watchdog.forget()
@@ -204,7 +211,7 @@ class TeleopController:
             return None
         following = self._phase in _FOLLOWING
         self._limiter.step(
-            self._target if following else None, period_s, self._velocity_scale(now_ns)
+            self._target if following else None, motion_s, self._velocity_scale(now_ns)
         )
         first = following and self._target_is_new
         if following:
@@ -227,8 +234,13 @@ class TeleopController:
     def _start(self, now_ns: int) -> bool:
         """Place the first command; False while there is nothing to place it on."""
         longest_ns = self.config.watchdog.disengage_after_s * 1e9
+        self._no_start = ""
         if self._measured is not None and abs(now_ns - self._measured_ns) <= longest_ns:
             start = self._measured
+            # A first command at the limit would throw such a joint there, or its unit is wrong.
+            self._no_start = self.joint_limits.beyond(start, self.config.start_tolerance_rad)
+            if self._no_start:
+                return False
         elif (
             self.config.start_without_measured
             and self._phase in _FOLLOWING

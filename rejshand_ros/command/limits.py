@@ -85,6 +85,17 @@ class JointLimits:
         """Positions (n,) moved inside the position limits, radians."""
         return np.clip(np.asarray(positions, float), self.lower, self.upper)
 
+    def beyond(self, positions: Array, tolerance_rad: float) -> str:
+        """Which joint of positions (n,) is further beyond its limits, in words; empty: none."""
+        outside = np.abs(positions - self.clip(positions))
+        worst = int(np.argmax(outside))
+        if outside[worst] <= tolerance_rad:
+            return ""
+        return (
+            f"joint {self.names[worst]} is measured at {positions[worst]:.3g} rad, "
+            f"{outside[worst]:.3g} beyond its limits"
+        )
+
 
 def joint_indices(wanted: Sequence[str], given: Sequence[str], what: str) -> tuple[int, ...]:
     """Where each wanted joint stands among the given ones.

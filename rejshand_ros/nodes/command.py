@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,15 +26,18 @@ from rejshand_ros.nodes.joint_conversions import (
     COMMAND_FORMS,
     command_to_message,
     output_to_message,
-    target_from_message,
+    target_for,
     teleop_state_message,
 )
 from rejshand_ros.nodes.joystick import Buttons
+from rejshand_ros.nodes.rivals import rivals
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
+_BRAKE_S = 0.5
+"""Longest wait for a hand to come to rest; at a few rad/s and 40 rad/s² it takes less."""
 _BARE = OutputForm.FLOAT64_MULTI_ARRAY
 """The form without names, in which the order alone says which joint a number is for."""
 
@@ -57,7 +61,10 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             what = f"controller {config.controller}"
             given = controller_joints(self, config.controller, config.controller_wait_s)
             self._joints.check_receiver(given, what, named=self._form is not _BARE)
+        before: TeleopController | None = getattr(self, "_controller", None)
         self._controller = TeleopController(limits, config.settings())
+        if before is not None:
+            self._controller.inherit(before)
         self._said: tuple[TeleopPhase, str] | None = None
         self._buttons = Buttons()
         self._refused_targets = 0
@@ -93,6 +100,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         """Take the hand from the operator; whoever activates again must engage again."""
         now_ns = self.now_ns()
         self._controller.disengage(now_ns, "by the lifecycle")
+        self._brake()
         # Said while it still can be: others (the simulation's base) rest on this state.
         self._say_state(now_ns, self._controller.phase, self._controller.reason)
         # Until it works again somebody else may move the hand.
@@ -103,11 +111,18 @@ class CommandNode(ChainNode[CommandNodeConfig]):
         controller: TeleopController | None = getattr(self, "_controller", None)
         if controller is None:
             return {}
+        others = "; ".join(rivals(self, ["joint_command", "joint_target"], own=["joint_command"]))
+        if others:
+            self.get_logger().warning(
+                f"more than one publisher on {others}: the hand obeys all of them",
+                throttle_duration_sec=10.0,
+            )
         return {
             "teleop_state": controller.phase.name.lower(),
             "reason": controller.reason,
             "refused_targets": str(self._refused_targets),
             "last_refusal": controller.last_refusal,
+            "rivals": others,
         }
 
     def _answer(
@@ -126,20 +141,9 @@ class CommandNode(ChainNode[CommandNodeConfig]):
 
     def _on_target(self, message: JointTarget) -> None:
         begun_ns = self.now_ns()
-        target = target_from_message(message)
+        target = target_for(message, self.config.hand, self.config.side, self._names)
         if target.outcome in (SolveOutcome.REJECTED_INPUT, SolveOutcome.INFEASIBLE):
             return
-        if (message.hand, message.side) != (self.config.hand, self.config.side):
-            # Left and right hands may call their joints alike.
-            raise InputError(
-                f"joint target is for {message.hand or 'no hand'} {message.side or 'of no side'}; "
-                f"this is {self.config.hand} {self.config.side}"
-            )
-        if target.joint_names != self._names:
-            raise InputError(
-                f"joint target names {', '.join(target.joint_names) or 'nothing'}; "
-                f"this hand has {', '.join(self._names)}"
-            )
         capture_ns = nanoseconds(message.header.stamp)
         if self._controller.on_target(target.positions, capture_ns, self.now_ns()):
             # At once, not at the next tick: half a period less on the way to the finger.
@@ -170,7 +174,7 @@ class CommandNode(ChainNode[CommandNodeConfig]):
 
     def _tick(self) -> None:
         now_ns = self.now_ns()
-        command = self._controller.tick(now_ns)
+        command = self._controller.tick(now_ns, self._steady_ns())
         if command is not None:
             horizon_s = 2.0 / self.config.rate_hz
             output = format_command(command, self._form, self._joints, horizon_s)
@@ -179,6 +183,17 @@ class CommandNode(ChainNode[CommandNodeConfig]):
             # A ramp may begin and end with one command: it is told all the same.
             self._say_state(now_ns, command.phase, command.reason)
         self._say_state(now_ns, self._controller.phase, self._controller.reason)
+
+    def _brake(self) -> None:
+        """Bring the hand to rest before its commands cease."""
+        end_s = time.monotonic() + _BRAKE_S
+        while not self._controller.at_rest and time.monotonic() < end_s:
+            time.sleep(min(1.0 / self.config.rate_hz, 0.01))
+            self._tick()
+
+    def _steady_ns(self) -> int | None:
+        """Time of a clock that is never set; simulated time has no other beside it."""
+        return None if self.get_parameter("use_sim_time").value else time.monotonic_ns()
 
     def _say_state(self, now_ns: int, phase: TeleopPhase, reason: str) -> None:
         """Publish the state when it, or its reason, has changed."""

@@ -31,6 +31,15 @@ class CommandNodeConfig(NodeConfig):
     max_capture_age_s: float = parameter(
         0.5, "a target of an older image is refused; 0: never [s]", low=0.0, high=10.0
     )
+    max_capture_lead_s: float = parameter(
+        0.1, "a target of an image from further ahead is refused; 0: never [s]", low=0.0, high=10.0
+    )
+    start_tolerance_rad: float = parameter(
+        0.5,
+        "no first command while a joint is measured further beyond its limits [rad]",
+        low=0.0,
+        high=7.0,
+    )
     ramp_velocity_scale: float = parameter(
         0.25, "share of the velocity limits at the start of a ramp", low=0.01, high=1.0
     )
@@ -66,6 +75,7 @@ class CommandNodeConfig(NodeConfig):
             rate_hz=self.rate_hz,
             auto_engage=self.auto_engage,
             start_without_measured=self.start_without_measured,
+            start_tolerance_rad=self.start_tolerance_rad,
             ramp_velocity_scale=self.ramp_velocity_scale,
             ramp_time_s=self.ramp_time_s,
             longest_step_s=max(0.05, 2.0 / self.rate_hz),
@@ -73,5 +83,6 @@ class CommandNodeConfig(NodeConfig):
                 hold_after_s=self.hold_after_s,
                 disengage_after_s=self.disengage_after_s,
                 max_capture_age_s=self.max_capture_age_s,
+                max_capture_lead_s=self.max_capture_lead_s,
             ),
         )

@@ -79,6 +79,29 @@ def target_from_message(message: JointTarget) -> RetargetResult:
     )
 
 
+def target_for(
+    message: JointTarget, hand: str, side: str, joint_names: tuple[str, ...]
+) -> RetargetResult:
+    """The solve in a JointTarget that is for this very hand.
+
+    Raises:
+        InputError: It is malformed, or for another hand, side or order of joints.
+    """
+    target = target_from_message(message)
+    if (message.hand, message.side) != (hand, side):
+        # Left and right hands may call their joints alike.
+        raise InputError(
+            f"joint target is for {message.hand or 'no hand'} {message.side or 'of no side'}; "
+            f"this is {hand} {side}"
+        )
+    if target.joint_names != joint_names:
+        raise InputError(
+            f"joint target names {', '.join(target.joint_names) or 'nothing'}; "
+            f"this hand has {', '.join(joint_names)}"
+        )
+    return target
+
+
 def teleop_state_message(phase: TeleopPhase, reason: str, stamp_ns: int) -> TeleopState:
     """TeleopState of a phase."""
     return TeleopState(
