@@ -9,7 +9,7 @@ from __future__ import annotations
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from rejshand_ros.command.driver import driver_names, load_driver
+from rejshand_ros.command.driver import driver_names, load_drivers
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import launch_parts as parts
 from rejshand_ros.nodes.launch_arguments import Values, camera_arguments, hand_arguments
@@ -22,8 +22,8 @@ _DECIDED |= {"joint_command_topic", "joint_states_topic", "controller"}
 def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
     actions = parts.surroundings()
-    for side in values.sides():
-        driver = load_driver(values.text("driver"), Side(side))
+    drivers = load_drivers(values.text("driver"), [Side(side) for side in values.sides()])
+    for side, driver in drivers.items():
         context.launch_configurations.update(
             hand=driver.hand,
             simulator="none",
@@ -35,7 +35,7 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             joint_states_topic=driver.joint_states_topic,
             controller=driver.controller,
         )
-        actions += parts.follower(values, side)
+        actions += parts.follower(values, side.value)
     # Who receives comes before who sends.
     actions = [*parts.recorder(values), *parts.frames(values), *actions]
     actions += [*parts.viewer(values), *parts.rviz(values)]

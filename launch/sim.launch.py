@@ -14,6 +14,7 @@ from rejshand_ros.nodes.launch_arguments import Values, hand_arguments
 
 def simulated_hands(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
+    values.apart("joint_command_topic")
     actions = [*parts.surroundings(), *parts.frames(values), *parts.simulation(values)]
     actions += parts.rviz(values, images=False)
     return [*actions, *parts.manager(values, actions)]

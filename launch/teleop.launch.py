@@ -14,6 +14,7 @@ from rejshand_ros.nodes.launch_arguments import Values, camera_arguments, hand_a
 
 def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = Values(context)
+    values.apart("joint_command_topic")
     # Who receives comes before who sends.
     actions = [*parts.surroundings(), *parts.recorder(values), *parts.frames(values)]
     actions += parts.simulation(values)

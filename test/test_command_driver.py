@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rejshand_ros.command.driver import driver_names, load_driver
+from rejshand_ros.command.driver import driver_names, load_driver, load_drivers
 from rejshand_ros.command.outputs import OutputForm
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
@@ -45,6 +45,16 @@ def test_another_joint_order_is_refused_side_by_side(tmp_path: Path) -> None:
         load_driver(changed(tmp_path, joints=joints), Side.RIGHT)
     with pytest.raises(ConfigError, match=r"ah_joint00 \| elbow"):
         load_driver(changed(tmp_path, joints=["elbow", *joints[2:]]), Side.RIGHT)
+
+
+def test_two_hands_do_not_listen_to_one_topic(tmp_path: Path) -> None:
+    both = load_drivers("shadow", list(Side))
+    assert both[Side.LEFT].command_topic == "/lh_trajectory_controller/joint_trajectory"
+    with pytest.raises(ConfigError, match="one command topic, /allegro_hand"):
+        load_drivers("allegro_v4", list(Side))
+    own = changed(tmp_path, command_topic="/{side}_hand/commands")
+    assert load_drivers(own, list(Side))[Side.RIGHT].command_topic == "/right_hand/commands"
+    assert list(load_drivers("allegro_v4", [Side.LEFT])) == [Side.LEFT]
 
 
 @pytest.mark.parametrize(

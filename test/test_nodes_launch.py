@@ -201,6 +201,18 @@ def test_the_driver_says_which_controller_is_asked_for_its_joints() -> None:
     assert "controller" not in parameters_of(started("teleop")["right/command"])
 
 
+def test_two_hands_are_not_told_the_same() -> None:
+    from rejshand_ros.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="for both hands"):
+        started("driver", driver="allegro_v4", side="both")
+    for name in ("teleop", "sim"):
+        with pytest.raises(ConfigError, match="for both hands"):
+            started(name, side="both", joint_command_topic="/hand/command")
+        started(name, side="left", joint_command_topic="/hand/command")
+        started(name, side="both", joint_command_topic="/hand/{side}/command")
+
+
 def test_an_unknown_driver_is_refused_by_name() -> None:
     from rejshand_ros.errors import ConfigError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,23 @@ def load_driver(name: str, side: Side) -> DriverConfig:
     else:
         joint_indices(joints.driver, driver.joints, f"driver {path.stem}")
     return driver
+
+
+def load_drivers(name: str, sides: Sequence[Side]) -> dict[Side, DriverConfig]:
+    """The driver of each side's hand.
+
+    Raises:
+        ConfigError: As `load_driver`, or both hands would listen to one topic, and each be told
+            what the other is.
+    """
+    drivers = {side: load_driver(name, side) for side in sides}
+    topics = [driver.command_topic for driver in drivers.values()]
+    if len(set(topics)) < len(topics):
+        raise ConfigError(
+            f"driver {name} has one command topic, {topics[0]}, for both hands; put {{side}} or "
+            "{prefix} into it in a driver file of your own, or drive one side"
+        )
+    return drivers
 
 
 def _build(values: Any, path: Path, side: Side) -> DriverConfig:

@@ -188,6 +188,21 @@ class Values:
             raise ConfigError(f"{name} {str(path)!r} is no file")
         return str(path.resolve())
 
+    def apart(self, name: str) -> None:
+        """Refuse a topic that both hands would share.
+
+        Raises:
+            ConfigError: It is one, and both are driven.
+        """
+        topic, sides = self.text(name), self.sides()
+        if topic.startswith("/") and len({self.for_side(name, side) for side in sides}) < len(
+            sides
+        ):
+            raise ConfigError(
+                f"{name} {topic} is one topic for both hands: each would be told what the other "
+                "is; put {side} into it, or drive one side"
+            )
+
     def for_side(self, name: str, side: str) -> str:
         """An argument in which {side} may stand."""
         return self.text(name).replace("{side}", side)
