@@ -184,3 +184,23 @@ def test_the_shipped_weights_load_and_answer() -> None:
     (estimate,) = predictor.predict(np.full((1, size, size, 3), 90, np.uint8))
     assert estimate.vertices.shape == (778, 3)
     assert np.isfinite(estimate.vertices).all()
+
+
+def test_a_signal_after_runtimes_came_and_went_ends_nothing(tiny: Path, tmp_path: Path) -> None:
+    """OpenVINO gives signals a stack of its own, and forgets whose it was if it is loaded twice."""
+    program = """
+import signal, sys
+from pathlib import Path
+from rejshand_ros.inference.openvino_runtime import compile_model
+
+path, cache = map(Path, sys.argv[1:])
+first, second = (compile_model(path, cache=cache) for _ in range(2))
+del first  # before the second, as a node that is configured anew may
+del second
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGTERM)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tiny), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.stdout == "heard\n", (done.returncode, done.stderr)

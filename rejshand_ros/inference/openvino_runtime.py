@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from pathlib import Path
@@ -53,12 +54,7 @@ def compile_model(
     for part in (path,) if path.suffix == ".onnx" else (path, path.with_suffix(".bin")):
         if not part.is_file():
             raise ModelFileError(f"model file {part} is missing")
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the CPU runtime needs OpenVINO: pip install openvino"
-        ) from error
+    core = _core()
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
@@ -68,7 +64,6 @@ def compile_model(
     }
     if precision != "auto":
         settings["INFERENCE_PRECISION_HINT"] = precision
-    core = openvino.Core()
     folder = cache or cache_folder()
     if _is_writable(folder):
         settings["CACHE_DIR"] = str(folder)
@@ -83,6 +78,25 @@ def compile_model(
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ModelFileError(f"model file {path} cannot be loaded: {reason}") from error
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO, loaded once for the whole life of the process.
+
+    Its CPU part gives signals a stack of its own and takes it back when it is unloaded; loaded
+    twice, it leaves them one that is gone, and the next signal kills the process.
+
+    Raises:
+        MissingDependencyError: OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the CPU runtime needs OpenVINO: pip install openvino"
+        ) from error
+    return openvino.Core()
 
 
 class OpenVinoRuntime(Runtime):

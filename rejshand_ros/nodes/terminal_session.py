@@ -61,10 +61,15 @@ def terminal_session(name: str, namespace: str) -> Iterator[tuple[Node, SingleTh
         executor.add_node(node)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             before[number] = signal.signal(number, executor.signalled)
-        yield node, executor
+        try:
+            yield node, executor
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            # In this order: what is left to the collector may go after what it stands on.
+            executor.shutdown()
+            node.destroy_node()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         context.try_shutdown()
 
 
