@@ -16,7 +16,8 @@ from rejshand_ros.recording.inspection import as_text, summarise
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.repair import repair_episode
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig
 
 _STATES = RecordedTopic("/right/joint_states", "sensor_msgs/msg/JointState")
 _NOTE = RecordedTopic("/note", "std_msgs/msg/String", latched=True)

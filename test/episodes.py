@@ -10,7 +10,8 @@ import numpy as np
 
 from rejshand_ros.recording.episode import EpisodeCard
 from rejshand_ros.recording.message_types import message_store
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter
 
 IMAGE = RecordedTopic("/image_raw/compressed", "sensor_msgs/msg/CompressedImage")
 HAND = RecordedTopic("/right/hand_pose", "rejshand_msgs/msg/HandPose")

@@ -50,7 +50,8 @@ from rejshand_ros.nodes.recorder import RecorderNode
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.repair import repair_episode
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState

@@ -11,6 +11,7 @@ import pytest
 from rclpy.parameter import Parameter
 from ros_graph import ros_graph
 from sensor_msgs.msg import Image, Joy
+from std_msgs.msg import String
 
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import RecordingError
@@ -239,3 +240,16 @@ def test_a_full_disk_ends_a_recorder_that_was_started_for_one_episode(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=0))
     graph.until(node.finished.is_set)
     assert "take ended: only 0 MB free" in str(node.fault)
+
+
+def test_an_episode_that_cannot_be_completed_is_no_longer_said_to_be_recorded(graph, tmp_path):
+    """Otherwise the keys of `rejshand record` ask for its end, and never for another one."""
+    graph.add(RecorderNode, folder=str(tmp_path))
+    said = graph.collect(String, "recording", qos.latched())
+    assert start(graph, "take").success
+    graph.until(lambda: bool(said) and said[-1].data.endswith("take"))
+    shutil.rmtree(tmp_path / "take")
+    answer = stop(graph, task_success=True)
+    assert not answer.success and "take" in answer.message
+    graph.until(lambda: said[-1].data == "")
+    assert start(graph, "take").success

@@ -17,7 +17,8 @@ from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.replay import ReplayNode
 from rejshand_ros.nodes.topics import message_class
 from rejshand_ros.recording.reader import EpisodeReader
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter
 
 pytestmark = pytest.mark.ros
 DESCRIPTION = RecordedTopic("/right/robot_description", "std_msgs/msg/String", latched=True)

@@ -17,7 +17,8 @@ from rejshand_ros.recording.episode import read_card
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader
 from rejshand_ros.recording.repair import needs_repair, repair_all, repair_episode
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig, hold
 
 TEXT = RecordedTopic("/note", "std_msgs/msg/String")
 MILLISECOND = 1_000_000
@@ -154,3 +155,28 @@ def test_every_unfinished_episode_is_repaired_and_others_left(tmp_path: Path) ->
     ]
     assert texts(tmp_path / "second") == ["second"]
     assert (tmp_path / "whole" / "whole_0.mcap").read_bytes() == before
+
+
+def test_two_recorders_do_not_repair_one_episode_at_once(tmp_path: Path) -> None:
+    writer = EpisodeWriter(tmp_path / "take", [TEXT])
+    writer.write(TEXT.name, 1, serialised_text("once"))
+    writer.flush()
+    abandon(writer)
+    with (tmp_path / "take/take_0.mcap").open("rb") as elsewhere:
+        assert hold(elsewhere)
+        with pytest.raises(RecordingError, match="being recorded or repaired"):
+            repair_episode(tmp_path / "take")
+    assert repair_episode(tmp_path / "take").messages == 1
+
+
+def test_an_episode_of_several_files_is_left_as_it_is(tmp_path: Path) -> None:
+    """Ours have one; of a foreign recorder's only the first would be kept."""
+    writer = EpisodeWriter(tmp_path / "take", [TEXT])
+    writer.write(TEXT.name, 1, serialised_text("first"))
+    writer.flush()
+    abandon(writer)
+    first = tmp_path / "take/take_0.mcap"
+    (tmp_path / "take/take_1.mcap").write_bytes(first.read_bytes())
+    with pytest.raises(RecordingError, match="2 MCAP files"):
+        repair_episode(tmp_path / "take")
+    assert needs_repair(tmp_path / "take")

@@ -13,7 +13,8 @@ from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import check_episode_name, read_card
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig
 
 STATE = RecordedTopic("/right/teleop_state", "rejshand_msgs/msg/TeleopState")
 TEXT = RecordedTopic("/note", "std_msgs/msg/String", latched=True)

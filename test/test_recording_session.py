@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from test_recording_round_trip import serialised_text
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import EpisodeCard, read_card
 from rejshand_ros.recording.reader import EpisodeReader
-from rejshand_ros.recording.repair import is_being_written, repair_episode
+from rejshand_ros.recording.repair import repair_episode, unfinished_episodes
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig
 
 STREAM = RecordedTopic("/stream", "std_msgs/msg/String")
 DESCRIPTION = RecordedTopic("/robot_description", "std_msgs/msg/String", latched=True)
@@ -189,5 +191,64 @@ def test_an_episode_that_cannot_be_completed_is_let_go_of(
     monkeypatch.setattr(writer._writer, "finish", full)
     with pytest.raises(RecordingError, match="No space left"):
         writer.close()
-    assert not is_being_written(tmp_path / "take")
     assert repair_episode(tmp_path / "take").messages == 1
+
+
+def test_a_topic_of_unknown_type_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="nobody/msg/Knows"):
+        EpisodeWriter(tmp_path / "take", [RecordedTopic("/x", "nobody/msg/Knows")])
+    assert not (tmp_path / "take").exists()
+    EpisodeWriter(tmp_path / "take", [STREAM]).close()
+
+
+def test_an_episode_whose_folder_is_taken_away_ends_with_a_reason(tmp_path: Path) -> None:
+    recorder = session(tmp_path)
+    folder = recorder.start(EpisodeCard("take"), SECOND)
+    shutil.rmtree(folder)
+    with pytest.raises(RecordingError, match="take"):
+        recorder.flush()
+    assert not recorder.recording
+    recorder.start(EpisodeCard("take"), 2 * SECOND)
+    recorder.stop()
+
+
+def test_a_message_that_could_not_be_written_does_not_count(tmp_path, monkeypatch) -> None:
+    writer = EpisodeWriter(tmp_path / "take", [STREAM])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer._writer, "add_message", full)
+    with pytest.raises(RecordingError, match="No space left"):
+        writer.write(STREAM.name, 1, serialised_text("lost"))
+    assert writer.counts == {STREAM.name: 0}
+    writer.discard()
+
+
+DISCARDER = """
+import os, shutil, sys
+from pathlib import Path
+from test_recording_session import STREAM
+from test_recording_round_trip import serialised_text
+from rejshand_ros.recording.writer import EpisodeWriter
+writer = EpisodeWriter(Path(sys.argv[1]) / "take", [STREAM])
+writer.write(STREAM.name, 1, serialised_text("not wanted"))
+writer.flush()
+shutil.rmtree = lambda *_, **__: os._exit(9)
+writer.discard()
+"""
+
+
+def test_what_was_thrown_away_does_not_come_back(tmp_path: Path) -> None:
+    """A kill while the files are being removed leaves nothing that a repair would complete."""
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    done = subprocess.run(
+        [sys.executable, "-c", DISCARDER, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        timeout=60,
+    )
+    assert done.returncode == 9
+    assert unfinished_episodes(tmp_path) == []
+    # Its name is free again.
+    EpisodeWriter(tmp_path / "take", [STREAM]).discard()
+    assert not (tmp_path / "take").exists()

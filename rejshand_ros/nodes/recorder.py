@@ -22,9 +22,10 @@ from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.topics import SIDES, chain_topics, message_class
 from rejshand_ros.recording.episode import EpisodeCard
 from rejshand_ros.recording.provenance import file_hashes, software_versions
-from rejshand_ros.recording.repair import needs_repair, repair_episode
+from rejshand_ros.recording.repair import repair_episode, unfinished_episodes
 from rejshand_ros.recording.session import RecordingSession, SessionConfig
-from rejshand_ros.recording.writer import RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import WriterConfig
 
 
 class RecorderNode(ChainNode[RecorderConfig]):
@@ -116,9 +117,7 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
     def _repair(self, folder: Path) -> None:
         """Complete what an earlier recorder could not, as after a power cut."""
-        for episode in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not needs_repair(episode):
-                continue
+        for episode in unfinished_episodes(folder):
             try:
                 report = repair_episode(episode)
                 self.get_logger().info(f"repaired {episode}: {report.messages} messages")
@@ -175,9 +174,12 @@ class RecorderNode(ChainNode[RecorderConfig]):
         return folder
 
     def _complete(self, success: bool | None) -> Path:
-        folder = self._session.stop(success, self._drops())
+        try:
+            folder = self._session.stop(success, self._drops())
+        finally:
+            # Also where it could not be completed: whoever counts on an episode may begin another.
+            self._say_recording("")
         self.get_logger().info(f"episode {folder} complete")
-        self._say_recording("")
         return folder
 
     def _drops(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
-from rejshand_ros.recording.writer import RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
 
 SIDES = {"right": (Side.RIGHT,), "left": (Side.LEFT,), "both": (Side.RIGHT, Side.LEFT)}
 """Parameter `side` -> the hands meant."""

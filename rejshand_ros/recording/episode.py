@@ -26,7 +26,7 @@ class EpisodeCard:
 
     Attributes:
         name: Name of the episode and of its folder.
-        state: ``recording``, ``complete`` or ``repaired``.
+        state: ``recording`` or ``complete``.
         task: What was demonstrated, in words.
         operator: Who demonstrated.
         success: Whether the demonstration succeeded; None if nobody said.

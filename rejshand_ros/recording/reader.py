@@ -14,7 +14,7 @@ from rosbags.rosbag2 import Reader
 from rejshand_ros.errors import RecordingError, reason_of
 from rejshand_ros.recording.episode import METADATA_NAME
 from rejshand_ros.recording.message_types import message_store
-from rejshand_ros.recording.writer import RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from rejshand_ros.recording.episode import (
     EpisodeCard,
     read_card,
 )
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig, hold
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig, hold
 
 # What the parser raises on bytes that are no MCAP.
 _DAMAGE = (
@@ -63,15 +64,6 @@ class _Recovered:
 def needs_repair(folder: Path) -> bool:
     """Whether a folder is an episode that was never completed."""
     return folder.is_dir() and not (folder / METADATA_NAME).exists() and any(folder.glob("*.mcap"))
-
-
-def is_being_written(folder: Path) -> bool:
-    """Whether a recorder has an episode open at this moment."""
-    for path in folder.glob("*.mcap"):
-        with path.open("rb") as stream:
-            if not hold(stream):
-                return True
-    return False
 
 
 def _topic(channel: Channel, schema: Schema) -> RecordedTopic:
@@ -140,21 +132,31 @@ def repair_episode(folder: Path) -> RepairReport:
     if not folder.is_dir():
         raise RecordingError(f"{folder} is not an episode: no such folder")
     files = sorted(folder.glob("*.mcap"))
-    if not files:
-        raise RecordingError(f"{folder} holds no MCAP file to repair")
-    if not needs_repair(folder):
-        raise RecordingError(f"{folder} is complete; there is nothing to repair")
-    if is_being_written(folder):
-        raise RecordingError(f"{folder} is being recorded; stop the recorder first")
+    if len(files) != 1:
+        raise RecordingError(f"{folder} holds {len(files) or 'no'} MCAP files; an episode has one")
+    with files[0].open("rb") as stream:
+        if not hold(stream):
+            raise RecordingError(f"{folder} is being recorded or repaired; stop the recorder first")
+        if not needs_repair(folder):
+            raise RecordingError(f"{folder} is complete; there is nothing to repair")
+        return _rebuild(folder, files[0])
+
+
+def _rebuild(folder: Path, path: Path) -> RepairReport:
+    """Repair an episode that nobody else has open.
+
+    Raises:
+        RecordingError: It holds nothing readable.
+    """
     card = read_card(folder) if (folder / CARD_NAME).exists() else EpisodeCard(folder.name)
     workshop = folder.parent / _WORKSHOP
     shutil.rmtree(workshop / folder.name, ignore_errors=True)
-    salvage = _Salvage(files[0])
+    salvage = _Salvage(path)
     first = last = None
     writer = EpisodeWriter(
         workshop / folder.name,
         card=card,
-        config=WriterConfig(flush_period_s=10.0, minimum_free_bytes=files[0].stat().st_size),
+        config=WriterConfig(flush_period_s=10.0, minimum_free_bytes=path.stat().st_size),
     )
     try:
         for item in salvage:
@@ -165,7 +167,7 @@ def repair_episode(folder: Path) -> RepairReport:
             first = received if first is None else min(first, received)
             last = received if last is None else max(last, received)
         if first is None or last is None:
-            raise RecordingError(f"{files[0]} holds no readable message ({salvage.damage})")
+            raise RecordingError(f"{path} holds no readable message ({salvage.damage})")
         rebuilt = writer.close()
     except BaseException:
         writer.discard()
@@ -174,8 +176,8 @@ def repair_episode(folder: Path) -> RepairReport:
         if not any(workshop.iterdir()):
             workshop.rmdir()
     # The data first, the metadata that declares it complete last.
-    (rebuilt / f"{folder.name}_0.mcap").replace(files[0])
-    _rewrite_metadata(rebuilt / METADATA_NAME, files[0].name)
+    (rebuilt / f"{folder.name}_0.mcap").replace(path)
+    _rewrite_metadata(rebuilt / METADATA_NAME, path.name)
     (rebuilt / CARD_NAME).replace(folder / CARD_NAME)
     (rebuilt / METADATA_NAME).replace(folder / METADATA_NAME)
     shutil.rmtree(rebuilt, ignore_errors=True)
@@ -193,16 +195,21 @@ def _rewrite_metadata(path: Path, mcap_name: str) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
+def unfinished_episodes(root: Path) -> list[Path]:
+    """Folders of the episodes below a folder that were never completed, in order of name."""
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    return [f for f in folders if not f.name.startswith(".") and needs_repair(f)]
+
+
 def repair_all(root: Path) -> list[RepairReport]:
     """Repair every unfinished episode below a folder that can be repaired.
 
     Episodes with nothing readable are left as they are.
     """
     reports = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        if not folder.name.startswith(".") and needs_repair(folder):
-            try:
-                reports.append(repair_episode(folder))
-            except RecordingError as error:
-                reports.append(RepairReport(folder, 0, 0.0, str(error)))
+    for folder in unfinished_episodes(root):
+        try:
+            reports.append(repair_episode(folder))
+        except RecordingError as error:
+            reports.append(RepairReport(folder, 0, 0.0, str(error)))
     return reports

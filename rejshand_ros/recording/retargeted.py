@@ -15,7 +15,8 @@ from rejshand_ros.recording.episode import CARD_NAME, EpisodeCard, read_card
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.provenance import file_hashes, hand_files, software_versions
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import EpisodeCard
-from rejshand_ros.recording.writer import EpisodeWriter, RecordedTopic, WriterConfig
+from rejshand_ros.recording.topic import RecordedTopic
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig
 
 
 @dataclass(frozen=True)

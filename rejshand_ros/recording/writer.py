@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import yaml
 from mcap.writer import CompressionType, Writer
@@ -24,25 +24,11 @@ from rejshand_ros.recording.episode import (
     write_card,
 )
 from rejshand_ros.recording.message_types import message_definition
+from rejshand_ros.recording.metadata import rosbag2_metadata
+from rejshand_ros.recording.topic import RecordedTopic
 
-_ROSBAG2_VERSION = 9
-
-
-@dataclass(frozen=True)
-class RecordedTopic:
-    """A topic of an episode.
-
-    Attributes:
-        name: Full topic name, with a leading slash.
-        msgtype: For example ``"sensor_msgs/msg/JointState"``.
-        latched: Transient-local durability: a player must offer it again to late joiners.
-        reliable: Reliable delivery; False for best effort.
-    """
-
-    name: str
-    msgtype: str
-    latched: bool = False
-    reliable: bool = True
+_DISCARDED = ".discarded_"
+"""Before the name of an episode that is being removed: hidden, as no episode's name may be."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +44,6 @@ class WriterConfig:
     flush_period_s: float = 0.5
     chunk_bytes: int = 1 << 20
     minimum_free_bytes: int = 500_000_000
-
-
-def _time_zero() -> dict[str, int]:
-    return {"sec": 0, "nsec": 0}
-
-
-def _qos(topic: RecordedTopic) -> list[dict[str, Any]]:
-    """The offered QoS profile in rosbag2's YAML form."""
-    return [
-        {
-            "history": "keep_last",
-            "depth": 1 if topic.latched else 10,
-            "reliability": "reliable" if topic.reliable else "best_effort",
-            "durability": "transient_local" if topic.latched else "volatile",
-            "deadline": _time_zero(),
-            "lifespan": _time_zero(),
-            "liveliness": "automatic",
-            "liveliness_lease_duration": _time_zero(),
-            "avoid_ros_namespace_conventions": False,
-        }
-    ]
 
 
 def hold(stream: BinaryIO) -> bool:
@@ -153,8 +118,12 @@ class EpisodeWriter:
             compression=CompressionType.NONE,
         )
         self._writer.start(profile="ros2", library=f"rejshand_ros {__version__}")
-        for topic in topics:
-            self.add_topic(topic)
+        try:
+            for topic in topics:
+                self.add_topic(topic)
+        except RecordingError:
+            self.discard()
+            raise
 
     @property
     def counts(self) -> dict[str, int]:
@@ -184,7 +153,7 @@ class EpisodeWriter:
             "cdr",
             self._schemas[topic.msgtype],
             {
-                "offered_qos_profiles": yaml.safe_dump(_qos(topic)),
+                "offered_qos_profiles": yaml.safe_dump(topic.offered_qos()),
                 "topic_type_hash": digest,
             },
         )
@@ -211,17 +180,17 @@ class EpisodeWriter:
             raise RecordingError(
                 f"topic {topic} is not part of this episode: {', '.join(self._channels) or 'none'}"
             )
-        self._counts[topic] += 1
         try:
             self._writer.add_message(
                 self._channels[topic],
                 log_time=received_ns,
                 data=data,
                 publish_time=received_ns if published_ns is None else published_ns,
-                sequence=self._counts[topic],
+                sequence=self._counts[topic] + 1,
             )
         except OSError as error:
             raise RecordingError(f"cannot write {self._path}: {error.strerror}") from error
+        self._counts[topic] += 1
         self._first_ns = received_ns if self._first_ns is None else min(self._first_ns, received_ns)
         self._last_ns = max(self._last_ns, received_ns)
         if abs(received_ns - self._flushed_ns) >= self._config.flush_period_s * 1e9:
@@ -279,7 +248,13 @@ class EpisodeWriter:
         self._closed = True
         with contextlib.suppress(OSError):
             self._stream.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # In one step, so that a kill on the way leaves nothing that a repair would complete.
+        doomed = self.folder.with_name(f"{_DISCARDED}{self.folder.name}")
+        if doomed.exists():
+            shutil.rmtree(doomed, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.replace(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
@@ -295,7 +270,10 @@ class EpisodeWriter:
         self.close()
 
     def _check_disk(self) -> None:
-        free = shutil.disk_usage(self.folder).free
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise RecordingError(f"episode {self.folder} is gone: {error.strerror}") from error
         if free < self._config.minimum_free_bytes:
             raise RecordingError(
                 f"only {free / 1e6:.0f} MB free on the disk of {self.folder}; "
@@ -303,43 +281,6 @@ class EpisodeWriter:
             )
 
     def _metadata(self) -> str:
-        """rosbag2's metadata.yaml, version 9."""
         first_ns = self._last_ns if self._first_ns is None else self._first_ns
-        start = {"nanoseconds_since_epoch": first_ns}
-        duration = {"nanoseconds": self._last_ns - first_ns}
-        count = sum(self._counts.values())
-        topics = [
-            {
-                "topic_metadata": {
-                    "name": topic.name,
-                    "type": topic.msgtype,
-                    "serialization_format": "cdr",
-                    "offered_qos_profiles": _qos(topic),
-                    "type_description_hash": message_definition(topic.msgtype)[1],
-                },
-                "message_count": self._counts[topic.name],
-            }
-            for topic in self._topics.values()
-        ]
-        information = {
-            "version": _ROSBAG2_VERSION,
-            "storage_identifier": "mcap",
-            "relative_file_paths": [self._path.name],
-            "duration": duration,
-            "starting_time": start,
-            "message_count": count,
-            "topics_with_message_count": topics,
-            "compression_format": "",
-            "compression_mode": "",
-            "files": [
-                {
-                    "path": self._path.name,
-                    "starting_time": start,
-                    "duration": duration,
-                    "message_count": count,
-                }
-            ],
-            "custom_data": None,
-            "ros_distro": "",
-        }
-        return yaml.safe_dump({"rosbag2_bagfile_information": information}, sort_keys=False)
+        topics = tuple(self._topics.values())
+        return rosbag2_metadata(self._path.name, topics, self._counts, first_ns, self._last_ns)
