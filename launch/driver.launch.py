@@ -31,6 +31,10 @@ def chain(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             publish_clock="false",
             command_form=driver.command_form.value,
             joint_naming="driver",
+            controller=driver.controller,
+        )
+        values.decide(
+            side.value,
             joint_command_topic=driver.command_topic,
             joint_states_topic=driver.joint_states_topic,
             controller=driver.controller,

@@ -110,6 +110,14 @@ def parameters_of(node: Any) -> dict[str, Any]:
     }
 
 
+def remappings_of(node: Any) -> dict[str, str]:
+    """The names of its own -> the names that a launch gives a node in their place."""
+    return {
+        "".join(part.text for part in ours): "".join(part.text for part in theirs)
+        for ours, theirs in node._Node__remappings
+    }
+
+
 def strings(node: Any, name: str) -> list[str]:
     """A list of texts among the parameters that a launch gives a node."""
     given = parameters_of(node)[name]
@@ -164,10 +172,8 @@ def test_the_browser_view_is_served_where_asked_for(name: str) -> None:
 
 def test_rviz_shows_the_images_of_any_camera_where_it_is_told_to_stand() -> None:
     nodes = started("teleop", rviz="true", camera="none", image_topic="/cam/image_raw")
-    assert ("image_raw/compressed", "/cam/image_raw/compressed") in [
-        ("".join(part.text for part in ours), "".join(part.text for part in theirs))
-        for ours, theirs in nodes["rviz2"]._Node__remappings
-    ]
+    images = remappings_of(nodes["rviz2"])["image_raw/compressed"]
+    assert images == "/cam/image_raw/compressed"
     for frame, placed in (("cam_optical", ["cam_optical"]), ("", [])):
         node = started("teleop", rviz="true", camera_frame=frame)["static_transform_publisher"]
         assert [a for a in node._Node__arguments if a == "cam_optical"] == placed
@@ -199,6 +205,25 @@ def test_the_driver_says_which_controller_is_asked_for_its_joints() -> None:
     for side in ("right", "left"):
         assert asked(nodes[f"{side}/command"]) == f"/{side}_hand"
     assert "controller" not in parameters_of(started("teleop")["right/command"])
+
+
+def test_a_real_hands_joints_are_recorded_and_shown(tmp_path: Path) -> None:
+    """Each side's own, wherever its driver tells them."""
+    own = yaml.safe_load((ROOT / "config/drivers/shadow.yaml").read_text(encoding="utf-8"))
+    own["joint_states_topic"] = "/{prefix}/joint_states"
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    driver = str(tmp_path / "own.yaml")
+    nodes = started("driver", driver=driver, side="both", record="true", view="true")
+    for name in ("recorder", "viewer"):
+        remapped = remappings_of(nodes[name])
+        for side, prefix in (("right", "rh"), ("left", "lh")):
+            assert remapped[f"{side}/joint_states"] == f"/{prefix}/joint_states"
+            commands = f"/{prefix}_trajectory_controller/joint_trajectory"
+            assert remapped[f"{side}/joint_command"] == commands
+    for side, prefix in (("right", "rh"), ("left", "lh")):
+        remapped = remappings_of(nodes[f"{side}/command"])
+        assert remapped["joint_states"] == f"/{prefix}/joint_states"
+    assert "right/joint_states" not in remappings_of(started("teleop", record="true")["recorder"])
 
 
 def test_two_hands_are_not_told_the_same() -> None:

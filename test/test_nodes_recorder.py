@@ -253,3 +253,19 @@ def test_an_episode_that_cannot_be_completed_is_no_longer_said_to_be_recorded(gr
     assert not answer.success and "take" in answer.message
     graph.until(lambda: said[-1].data == "")
     assert start(graph, "take").success
+
+
+def test_a_topic_that_is_named_twice_is_recorded_once(graph, tmp_path):
+    """Two hands of one driver may report their joints on the same topic."""
+    twice = ["/notes:std_msgs/msg/String"] * 2
+    node = graph.add(RecorderNode, folder=str(tmp_path), extra_topics=twice)
+    assert start(graph, "take").success
+    notes = graph.publisher(String, "/notes")
+    for text in ("one", "two"):
+        before = node.monitor.handled
+        notes.publish(String(data=text))
+        graph.until(lambda before=before: node.monitor.handled > before)
+    # Whatever came a second time has come by now: the answer is later than all of it.
+    assert stop(graph, task_success=True).success
+    with EpisodeReader(tmp_path / "take") as reader:
+        assert [item.message.data for item in reader.messages(["/notes"])] == ["one", "two"]

@@ -149,6 +149,11 @@ class Values:
     def __init__(self, context: LaunchContext) -> None:
         """Read from the context in which the launch runs."""
         self._context = context
+        self._decided: dict[tuple[str, str], str] = {}
+
+    def decide(self, side: str, **texts: str) -> None:
+        """Give one side values of its own, in place of the arguments of these names."""
+        self._decided |= {(name, side): text for name, text in texts.items()}
 
     def text(self, name: str) -> str:
         """An argument's text."""
@@ -194,15 +199,14 @@ class Values:
         Raises:
             ConfigError: It is one, and both are driven.
         """
-        topic, sides = self.text(name), self.sides()
-        if topic.startswith("/") and len({self.for_side(name, side) for side in sides}) < len(
-            sides
-        ):
+        topics = [self.for_side(name, side) for side in self.sides()]
+        if topics[0].startswith("/") and len(set(topics)) < len(topics):
             raise ConfigError(
-                f"{name} {topic} is one topic for both hands: each would be told what the other "
-                "is; put {side} into it, or drive one side"
+                f"{name} {topics[0]} is one topic for both hands: each would be told what the "
+                "other is; put {side} into it, or drive one side"
             )
 
     def for_side(self, name: str, side: str) -> str:
-        """An argument in which {side} may stand."""
-        return self.text(name).replace("{side}", side)
+        """An argument in which {side} may stand, or what was decided for this side."""
+        text = self._decided.get((name, side))
+        return self.text(name).replace("{side}", side) if text is None else text

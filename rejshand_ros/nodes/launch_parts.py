@@ -115,13 +115,8 @@ def simulation(values: Values) -> list[LaunchDescriptionEntity]:
     if len(sides) == 1:
         remappings = _joint_remappings(values, sides[0])
         return [_node(values, "simulation", parameters, sides[0], remappings)]
-    # Of a pair the node stands above both sides: its topics name them, relative ones anew.
-    remappings = [
-        (f"{side}/{ours}", theirs if theirs.startswith("/") else f"{side}/{theirs}")
-        for side in sides
-        for ours, theirs in _joint_remappings(values, side)
-    ]
-    return [_node(values, "simulation", parameters, remappings=remappings)]
+    # Of a pair the node stands above both sides.
+    return [_node(values, "simulation", parameters, remappings=_joints_from_above(values))]
 
 
 def recorder(values: Values) -> list[LaunchDescriptionEntity]:
@@ -140,7 +135,8 @@ def recorder(values: Values) -> list[LaunchDescriptionEntity]:
         "weights": values.text("weights"),
         "calibration": values.text("camera_info_url"),
     }
-    return [_node(values, "recorder", parameters, remappings=_image_remappings(values))]
+    remappings = [*_image_remappings(values), *_joints_from_above(values)]
+    return [_node(values, "recorder", parameters, remappings=remappings)]
 
 
 def frames(values: Values) -> list[LaunchDescriptionEntity]:
@@ -186,11 +182,7 @@ def viewer(values: Values) -> list[LaunchDescriptionEntity]:
         "image_transport": values.text("image_transport"),
         "joint_naming": _joint_naming(values),
     }
-    remappings = [
-        (f"{side}/joint_states", values.for_side("joint_states_topic", side))
-        for side in values.sides()
-        if values.text("joint_states_topic") != "joint_states"
-    ]
+    remappings = _joints_from_above(values)
     return [_node(values, "viewer", parameters, remappings=remappings, essential=False)]
 
 
@@ -316,6 +308,16 @@ def _joint_remappings(values: Values, side: str) -> list[tuple[str, str]]:
     return [
         (topic, values.for_side(f"{topic}_topic", side))
         for topic in ("joint_command", "joint_states")
+    ]
+
+
+def _joints_from_above(values: Values) -> list[tuple[str, str]]:
+    """The same for a node that stands above the sides: its topics name them, relative ones anew."""
+    return [
+        (f"{side}/{ours}", theirs if theirs.startswith("/") else f"{side}/{theirs}")
+        for side in values.sides()
+        for ours, theirs in _joint_remappings(values, side)
+        if ours != theirs
     ]
 
 

@@ -52,7 +52,8 @@ class RecorderNode(ChainNode[RecorderConfig]):
             reliable_images=config.reliable_images,
         )
         chain, extra = map(self._resolved, (wanted, map(_extra, config.extra_topics)))
-        topics = [*chain, *extra]
+        # By name: two hands may report their joints on one topic.
+        topics = list({topic.name: topic for topic in (*chain, *extra)}.values())
         writer = WriterConfig(minimum_free_bytes=round(config.minimum_free_mb * 1e6))
         self._session = RecordingSession(
             Path(config.folder).expanduser(),
