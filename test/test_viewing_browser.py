@@ -208,3 +208,9 @@ def test_error_lines_lead_from_the_asked_to_the_reached_fingertips() -> None:
     for index, finger in enumerate(lines):
         asked = 1.5 * keypoints[FINGERTIPS[FINGERS.index(finger)]]
         np.testing.assert_allclose(drawn[index], [asked, lines[finger][-1]], atol=1e-6)
+    # The dots are where the lines begin, as points too: whatever is moved as a node of the scene
+    # the page draws a picture earlier than points.
+    np.testing.assert_array_equal(scene.nodes["/compared/asked"].points, drawn[:, 0])
+    still = {name: node.position for name, node in scene.nodes.items()}
+    comparison.show(1.1 * keypoints, lines)
+    assert {name: node.position for name, node in scene.nodes.items()} == still

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import time
@@ -26,7 +25,8 @@ from rejshand_ros.demo.chain import (
 )
 from rejshand_ros.demo.domain import given_domain, reserved_domain
 from rejshand_ros.demo.respawning import RespawningGroup
-from rejshand_ros.errors import ConfigError, unknown_choice
+from rejshand_ros.demo.results_folder import results_folder
+from rejshand_ros.errors import unknown_choice
 
 if TYPE_CHECKING:
     from rejshand_ros.synthetic.clip import ClipTruth
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60.0
 """A cold start compiles and caches; a warm one takes a few seconds."""
 _POLL_S = 0.02
-_OURS = (".mcap", ".yaml", ".json", ".png")
-"""Endings of what an episode's folder may hold, a contact sheet included."""
 _DRAIN_S = 0.5
 """After the last image: what is under way either arrives within this time or is stale."""
 
@@ -147,23 +145,23 @@ def run_demo(config: DemoConfig) -> dict[str, object]:
     opened.close()
     weights_file(config.weights, ".json")
     out = config.out.resolve()
-    _make_room(out)
-    chain = ChainConfig(
-        input=source if opened.live else str(Path(source).expanduser().resolve()),
-        hand=config.hand,
-        side=config.side,
-        flip=config.mirror,
-        loop=not config.headless and not opened.live,
-        out=out,
-        transport=config.transport,
-        weights=config.weights,
-        device=config.device,
-        camera_info_url=calibration,
-        view_port=0 if config.headless else view_port(config.view_host, config.view_port),
-        view_host=config.view_host,
-    )
-    run_chain(chain, endless=not config.headless)
-    return _finish(config, out, truth)
+    with results_folder(out):
+        chain = ChainConfig(
+            input=source if opened.live else str(Path(source).expanduser().resolve()),
+            hand=config.hand,
+            side=config.side,
+            flip=config.mirror,
+            loop=not config.headless and not opened.live,
+            out=out,
+            transport=config.transport,
+            weights=config.weights,
+            device=config.device,
+            camera_info_url=calibration,
+            view_port=0 if config.headless else view_port(config.view_host, config.view_port),
+            view_host=config.view_host,
+        )
+        run_chain(chain, endless=not config.headless)
+        return _finish(config, out, truth)
 
 
 def view_port(host: str, wanted: int) -> int:
@@ -184,26 +182,6 @@ def _check_hand(config: DemoConfig) -> None:
 
     for side in SIDES[config.side]:
         load_robot_hand(config.hand, Side(side))
-
-
-def _make_room(out: Path) -> None:
-    """Remove what an earlier run left, and nothing else.
-
-    Raises:
-        ConfigError: The folder cannot be used.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        bag = out / EPISODE
-        if bag.is_dir():
-            foreign = [p for p in bag.iterdir() if p.suffix not in _OURS]
-            if foreign:
-                raise ConfigError(f"{bag} holds {foreign[0].name}, no bag of ours; choose --out")
-            shutil.rmtree(bag)
-        for name in ("summary.json", "preview.mp4", "preview.png"):
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {out}: {error.strerror}") from error
 
 
 def run_chain(chain: ChainConfig, *, endless: bool) -> None:

@@ -29,6 +29,8 @@ _UNSEEN_OPACITY = 0.25
 _STILL_RAD = 2e-4
 """A joint that has moved less than this is not worth a message to every browser."""
 _STILL_M = 1e-5
+_DOT_M = 0.012
+"""Diameter of the dot where a robot's fingertip is asked to be."""
 
 
 def wxyz(rotation: Array) -> tuple[float, float, float, float]:
@@ -241,13 +243,18 @@ class ComparisonFigure:
             )
             for name, (thickness, colours) in looks.items()
         }
-        self._dots = {
-            finger: scene.add_icosphere(
-                f"{path}/{finger}", radius=0.006, color=FINGER_RGB[finger], subdivisions=2,
-                cast_shadow=False, receive_shadow=False, visible=False,
-            )
-            for finger in self._fingers
-        }  # fmt: skip
+        # One thing for all dots, whose places go the way of the lines' points: the page draws those
+        # together, while it would move a node of its own a picture earlier.
+        self._dots = scene.add_point_cloud(
+            f"{path}/asked",
+            points=np.zeros((len(self._fingers), 3), np.float32),
+            colors=np.array([FINGER_RGB[finger] for finger in self._fingers], np.uint8),
+            point_size=_DOT_M,
+            point_shape="circle",
+            point_shading="flat",
+            precision="float32",
+            visible=False,
+        )
 
     def show(self, keypoints_in_wrist: Array, robot_fingers: dict[str, Array]) -> None:
         """Draw both, and a line from where each fingertip is asked to be to where it is.
@@ -265,9 +272,8 @@ class ComparisonFigure:
             ("human", bones), ("robot", np.concatenate(robot)), ("error", errors),
         ):  # fmt: skip
             self._lines[name].points = points.astype(np.float32)
-        for finger, point in asked.items():
-            self._dots[finger].position = tuple(point.tolist())
-            self._dots[finger].visible = True
+        self._dots.points = np.array(list(asked.values()), np.float32)
+        self._dots.visible = True
 
 
 def _linear(colours: list[Rgb]) -> NDArray[np.uint8]:
