@@ -164,3 +164,22 @@ def test_the_middleware_takes_the_settings_and_a_node_tells_of_itself_often(tmp_
     assert period is not None
     seconds, nanoseconds = (int(period.findtext(f"{{*}}{name}")) for name in ("sec", "nanosec"))
     assert 0.1 <= seconds + nanoseconds * 1e-9 <= 1.0
+
+
+def test_no_thread_of_the_middleware_looks_up_types() -> None:
+    # Fast DDS 3.2 crashed there (general protection fault in dds.tls.replies) as nodes found each
+    # other; ROS 2 knows its types and needs no such service.
+    name_threads = (
+        "import os, rclpy; rclpy.init(); node = rclpy.create_node('x');"
+        "print(*(open(f'/proc/self/task/{t}/comm').read() for t in os.listdir('/proc/self/task')))"
+    )
+    with reserved_domain() as domain:
+        environment = {
+            **os.environ,
+            "ROS_DOMAIN_ID": str(domain),
+            "FASTDDS_DEFAULT_PROFILES_FILE": str(resource_path("config/fastdds.xml")),
+        }
+        command = [sys.executable, "-c", name_threads]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "dds.shm" in done.stdout
+    assert "dds.tls" not in done.stdout
