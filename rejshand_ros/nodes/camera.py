@@ -10,20 +10,17 @@ import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.duration import Duration
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rejshand_ros.errors import MediaError, ProcessError, RejshandError
 from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
 from rejshand_ros.nodes.calibration_file import flipped, load_calibration, scaled
-from rejshand_ros.nodes.conversions import camera_to_message
-from rejshand_ros.nodes.images import jpeg_message, raw_message
+from rejshand_ros.nodes.image_topics import TRANSPORTS, ImageTopics
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.schedule import FrameSchedule
 from rejshand_ros.nodes.sources import Frame, FrameSource, open_source
-from rejshand_ros.nodes.stamps import header
 
 _DELIVERY = Duration(seconds=1.0)
 """Longest wait for the last images to arrive before the node ends."""
@@ -40,9 +37,7 @@ class CameraConfig(NodeConfig):
     flip: bool = parameter(False, "flip left to right: a right hand becomes a left one")
     loop: bool = parameter(False, "play a file again and again")
     exit_at_end: bool = parameter(True, "end the process after the last image of a file")
-    transport: str = parameter(
-        "compressed", "form of the images", choices=("raw", "compressed", "both")
-    )
+    transport: str = parameter("compressed", "form of the images", choices=TRANSPORTS)
     jpeg_quality: int = parameter(90, "quality of compressed images", low=1, high=100, mutable=True)
     frame_id: str = parameter("camera_optical_frame", "optical frame (REP-103) of the images")
     camera_info_url: str = parameter("", "calibration file (YAML); empty: uncalibrated")
@@ -75,12 +70,7 @@ class CameraNode(ChainNode[CameraConfig]):
         """Open the source and the publishers."""
         config = self.config
         self._open()
-        self._raw = self._compressed = None
-        if config.transport in ("raw", "both"):
-            self._raw = self.advertise(Image, "image_raw", qos.stream())
-        if config.transport in ("compressed", "both"):
-            self._compressed = self.advertise(CompressedImage, "image_raw/compressed", qos.stream())
-        self._info = self.advertise(CameraInfo, "camera_info", qos.stream())
+        self._topics = ImageTopics(self, config.transport)
         self._status = self.advertise(DiagnosticStatus, "clip_status", qos.latched())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -161,15 +151,12 @@ class CameraNode(ChainNode[CameraConfig]):
     def _wait_for_subscribers(self) -> None:
         wanted, waited = self.config.wait_for_subscribers, self.config.wait_timeout_s
         deadline = time.monotonic() + waited
-        while (found := self._subscribers()) < wanted and not self._stop.wait(0.02):
+        while (found := self._topics.subscribers) < wanted and not self._stop.wait(0.02):
             if time.monotonic() > deadline:
                 raise ProcessError(
                     f"{found} of {wanted} image subscribers after {waited:g} s; "
                     "is the rest of the chain running?"
                 )
-
-    def _subscribers(self) -> int:
-        return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
 
     def _simulated(self) -> bool:
         return bool(self.get_parameter("use_sim_time").value)
@@ -201,9 +188,8 @@ class CameraNode(ChainNode[CameraConfig]):
         if frame is None:
             self._tell(ended=True)
             self.get_logger().info(f"{self.config.input} ended after {self._sent} images")
-            for publisher in (self._raw, self._compressed, self._info, self._status):
-                if publisher is not None:
-                    publisher.wait_for_all_acked(_DELIVERY)
+            self._topics.deliver()
+            self._status.wait_for_all_acked(_DELIVERY)
             if self.config.exit_at_end:
                 self.end()
 
@@ -225,18 +211,8 @@ class CameraNode(ChainNode[CameraConfig]):
         image = frame.image
         if self.config.flip:
             image = np.asarray(cv2.flip(image, 1), np.uint8)
-        stamped = header(stamp_ns, self.config.frame_id)
-        info = camera_to_message(self._camera, stamp_ns, self.config.frame_id)
-        self._info.publish(info)
-        # What the network waits for goes first; compressing would hold it up.
-        if self._raw is not None:
-            raw = raw_message(image)
-            raw.header = stamped
-            self._raw.publish(raw)
-        if self._compressed is not None and self._compressed.get_subscription_count():
-            compressed = jpeg_message(image, self.config.jpeg_quality)
-            compressed.header = stamped
-            self._compressed.publish(compressed)
+        frame_id, quality = self.config.frame_id, self.config.jpeg_quality
+        self._topics.publish(image, self._camera, stamp_ns, frame_id, quality)
         self._sent += 1
         self.monitor.handle(self.now_ns() - stamp_ns)
 

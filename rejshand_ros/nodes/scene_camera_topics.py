@@ -7,13 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode
-from rejshand_ros.nodes.conversions import camera_to_message
-from rejshand_ros.nodes.images import jpeg_message, raw_message
-from rejshand_ros.nodes.stamps import header
+from rejshand_ros.nodes.image_topics import ImageTopics
 from rejshand_ros.simulation.backend import HandState
 from rejshand_ros.simulation.scene_camera import SceneCamera
 
@@ -32,18 +28,12 @@ class SceneCameraTopics:
             node: Whose they are.
             camera: What draws.
             rate_hz: Images a second.
-            transport: "raw", "compressed" or "both".
+            transport: One of `rejshand_ros.nodes.image_topics.TRANSPORTS`.
         """
         self._node, self._camera = node, camera
         self._period_ns = round(1e9 / rate_hz)
         self._due_ns = 0
-        self._raw = self._compressed = None
-        if transport in ("raw", "both"):
-            self._raw = node.advertise(Image, "scene_camera/image_raw", qos.stream())
-        if transport in ("compressed", "both"):
-            topic = "scene_camera/image_raw/compressed"
-            self._compressed = node.advertise(CompressedImage, topic, qos.stream())
-        self._info = node.advertise(CameraInfo, "scene_camera/camera_info", qos.stream())
+        self._topics = ImageTopics(node, transport, "scene_camera/")
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="scene_camera")
         self._drawing: Future[None] | None = None
         self.drawn = self.left_out = 0
@@ -63,8 +53,7 @@ class SceneCameraTopics:
         if now_ns < self._due_ns:
             return
         self._due_ns += self._period_ns
-        publishers = [p for p in (self._raw, self._compressed) if p is not None]
-        if not any(publisher.get_subscription_count() for publisher in publishers):
+        if not self._topics.subscribers:
             return
         if self._drawing is not None:
             self.left_out += 1
@@ -77,13 +66,5 @@ class SceneCameraTopics:
 
     def _draw(self, states: Sequence[HandState], now_ns: int) -> None:
         image = np.ascontiguousarray(self._camera.render(states)[..., ::-1])
-        self._info.publish(camera_to_message(self._camera.camera, now_ns, FRAME))
-        if self._compressed is not None:
-            compressed = jpeg_message(image)
-            compressed.header = header(now_ns, FRAME)
-            self._compressed.publish(compressed)
-        if self._raw is not None:
-            raw = raw_message(image)
-            raw.header = header(now_ns, FRAME)
-            self._raw.publish(raw)
+        self._topics.publish(image, self._camera.camera, now_ns, FRAME)
         self.drawn += 1

@@ -1,0 +1,77 @@
+"""A camera's topics: images, raw for the network and compressed for the disk, and CameraInfo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.duration import Duration
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rejshand_ros.geometry import PinholeCamera
+from rejshand_ros.nodes import qos
+from rejshand_ros.nodes.base import ChainNode
+from rejshand_ros.nodes.conversions import camera_to_message
+from rejshand_ros.nodes.images import BgrImage, jpeg_message, raw_message
+from rejshand_ros.nodes.stamps import header
+
+TRANSPORTS = ("raw", "compressed", "both")
+_DELIVERY = Duration(seconds=1.0)
+"""Longest wait for the last images to arrive."""
+
+
+class ImageTopics:
+    """Publishes images as ``<prefix>image_raw``, ``<prefix>image_raw/compressed`` or both."""
+
+    def __init__(self, node: ChainNode[Any], transport: str, prefix: str = "") -> None:
+        """Open the topics.
+
+        Args:
+            node: Whose they are.
+            transport: One of `TRANSPORTS`.
+            prefix: What their names begin with.
+        """
+        self._raw = self._compressed = None
+        if transport != "compressed":
+            self._raw = node.advertise(Image, f"{prefix}image_raw", qos.stream())
+        if transport != "raw":
+            topic = f"{prefix}image_raw/compressed"
+            self._compressed = node.advertise(CompressedImage, topic, qos.stream())
+        self._info = node.advertise(CameraInfo, f"{prefix}camera_info", qos.stream())
+
+    @property
+    def subscribers(self) -> int:
+        """How many listen to the images."""
+        return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
+
+    def publish(
+        self, image: BgrImage, camera: PinholeCamera, stamp_ns: int, frame: str, quality: int = 90
+    ) -> None:
+        """Publish an image and its CameraInfo.
+
+        Args:
+            image: (H, W, 3) uint8, BGR.
+            camera: What took it.
+            stamp_ns: When.
+            frame: Its optical frame.
+            quality: Of the JPEG, 1 to 100.
+
+        Raises:
+            InputError: The image cannot be compressed.
+        """
+        self._info.publish(camera_to_message(camera, stamp_ns, frame))
+        stamped = header(stamp_ns, frame)
+        # What the network waits for goes first; compressing would hold it up.
+        if self._raw is not None:
+            raw = raw_message(image)
+            raw.header = stamped
+            self._raw.publish(raw)
+        if self._compressed is not None and self._compressed.get_subscription_count():
+            compressed = jpeg_message(image, quality)
+            compressed.header = stamped
+            self._compressed.publish(compressed)
+
+    def deliver(self) -> None:
+        """Wait until whoever listens has the last images."""
+        for publisher in (self._raw, self._compressed, self._info):
+            if publisher is not None:
+                publisher.wait_for_all_acked(_DELIVERY)
