@@ -95,6 +95,8 @@ class FakeTracker:
             ),
         )  # fmt: skip
 
+    def look_about(self): ...
+
 
 class FakeHandPoseNode(HandPoseNode):
     delay_s = 0.0
@@ -273,6 +275,18 @@ def test_hand_pose_takes_the_camera_from_camera_info(graph):
     graph.until(lambda: node.monitor.refused == 2)
     images.publish(stamped_image(48, 4))
     graph.until(lambda: len(hands) == 2)
+
+
+def test_the_hand_goes_out_before_the_rest_of_the_image_is_searched(graph):
+    hands = graph.collect(HandPoseArray, "hands")
+    node = graph.add(FakeHandPoseNode, side="right", image_transport="raw")
+    images = graph.publisher(Image, "image_raw")
+    graph.until(lambda: node._hands.get_subscription_count() == 1)
+    told = []
+    node._tracker.look_about = lambda: told.append(node.monitor.handled)
+    images.publish(stamped_image(48, 1))
+    graph.until(lambda: len(hands) == len(told) == 1)
+    assert told == [1]
 
 
 def test_a_slow_network_works_on_the_newest_image_and_counts_the_others(graph):

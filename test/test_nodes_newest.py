@@ -30,6 +30,8 @@ class SlowTracker:
         self.meanwhile()
         return ()
 
+    def look_about(self) -> None: ...
+
 
 class SlowNode(HandPoseNode):
     def build_tracker(self):

@@ -59,6 +59,8 @@ class BothHands:
     def update(self, image: Any, stamp_ns: int, camera: Any) -> tuple[Any, ...]:
         return tuple(replace(followed_hand(side), stamp_ns=stamp_ns) for side in Side)
 
+    def look_about(self) -> None: ...
+
 
 class SeeingNode(HandPoseNode):
     def build_tracker(self) -> Any:

@@ -154,6 +154,38 @@ def test_following_costs_one_run_a_hand_and_hardly_a_search() -> None:
     assert world.runs == before[1] + 20
 
 
+def test_a_search_that_is_due_waits_for_the_answer_and_changes_the_next_one() -> None:
+    """Whoever asks for it between two images, and whoever does not, gets the same hands."""
+    world, others = World(RIGHT), World(RIGHT)
+    prompt, lazy = tracker_of(world), tracker_of(others)
+    searches = []
+    for number in range(45):
+        if number == 20:
+            world.hands = others.hands = (RIGHT, LEFT)
+        before = world.searches
+        answer = prompt.update(world.image, number * FRAME_NS, CAMERA)
+        assert world.searches == before or number == 0
+        prompt.look_about()
+        searches.append(world.searches - before)
+        same = lazy.update(others.image, number * FRAME_NS, CAMERA)
+        assert [h.side for h in same] == [h.side for h in answer]
+        for one, other in zip(same, answer, strict=True):
+            np.testing.assert_array_equal(one.keypoints_3d, other.keypoints_3d)
+    assert max(searches) == 1
+    assert 3 <= sum(searches) <= 6
+    assert {hand.side for hand in answer} == {Side.RIGHT, Side.LEFT}
+
+
+def test_what_was_not_searched_before_the_stamps_ran_back_never_is() -> None:
+    world = World(RIGHT)
+    tracker = tracker_of(world)
+    run(tracker, world, 0, 13)
+    assert world.searches == 1
+    world.hands = ()
+    assert tracker.update(world.image, 0, CAMERA) == ()
+    assert world.searches == 2
+
+
 def test_a_second_hand_is_looked_for_seldom_and_found() -> None:
     world = World(RIGHT)
     tracker = tracker_of(world)

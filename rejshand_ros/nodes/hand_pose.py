@@ -180,6 +180,8 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         )
         now_ns = self.now_ns()
         self.monitor.handle(now_ns - stamp_ns, now_ns - begun_ns)
+        # It helps from the next image on.
+        self._tracker.look_about()
 
 
 def main() -> int:

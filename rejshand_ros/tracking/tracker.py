@@ -44,7 +44,8 @@ class HandTracker:
 
     A followed hand costs one run of the crop network: its next crop comes from its last
     keypoints. The localiser runs on every image while nothing is followed, and seldom while a
-    further hand may turn up.
+    further hand may turn up; what it says then helps from the next image on, so that `look_about`
+    can wait until the answer is on its way.
 
     Args:
         predictor: The crop network, or what stands in for it.
@@ -67,6 +68,7 @@ class HandTracker:
         self._memory = SideMemory()
         self._stamp_ns: int | None = None
         self._searched_ns: int | None = None
+        self._unsearched: tuple[NDArray[np.uint8], int, PinholeCamera] | None = None
         self._shape: tuple[int, ...] = ()
         self._same_frames = 0
         self._answer: tuple[TrackedHand, ...] = ()
@@ -96,12 +98,25 @@ class HandTracker:
             self.reset()
             self._shape = image.shape
         self._stamp_ns = stamp_ns
+        self.look_about()
         self._follow(image, stamp_ns, camera)
         self._part_doubles()
-        if self._should_search(stamp_ns):
+        if self._misses_a_hand():
             self._search(image, stamp_ns, camera)
+        elif self._should_search(stamp_ns):
+            self._unsearched = image, stamp_ns, camera
         self._answer = tuple(self._report(stamp_ns, camera))
         return self._answer
+
+    def look_about(self) -> None:
+        """Search the last image whole, where that is due: see `TrackingConfig.search_period_s`.
+
+        To be called between two images; `update` does it first where nobody has. The image must
+        be as it was till then.
+        """
+        unsearched, self._unsearched = self._unsearched, None
+        if unsearched is not None:
+            self._search(*unsearched)
 
     def _follow(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
         """Look for each followed hand where it should be by now."""
@@ -148,17 +163,17 @@ class HandTracker:
             self._same_frames = 0
             self._drop(min(tracks, key=lambda t: (t.last.right_probability, t.seen_frames)))
 
-    def _should_search(self, stamp_ns: int) -> bool:
-        """Whether to look through the whole image.
+    def _misses_a_hand(self) -> bool:
+        """Whether none is followed, or one is missing that was there: its answer needs a search."""
+        tracks = self._tracks.values()
+        return not tracks or any(track.state is not TrackState.TRACKING for track in tracks)
 
-        Always while a hand is missing that was there, or none is followed; otherwise seldom, for
-        a further hand, and to check that the crops still hold whole hands.
-        """
-        following = [t for t in self._tracks.values() if t.state is TrackState.TRACKING]
-        if not following or len(following) < len(self._tracks) or self._searched_ns is None:
+    def _should_search(self, stamp_ns: int) -> bool:
+        """Whether to look for a further hand, and check that the crops still hold whole hands."""
+        if self._searched_ns is None:
             return True
         unseen_s = (stamp_ns - self._searched_ns) * 1e-9
-        doubtful = any(t.last.badness > _DOUBTFUL for t in following)
+        doubtful = any(track.last.badness > _DOUBTFUL for track in self._tracks.values())
         return unseen_s >= self.config.search_period_s * (_DOUBT_HASTE if doubtful else 1.0)
 
     def _search(self, image: NDArray[np.uint8], stamp_ns: int, camera: PinholeCamera) -> None:
