@@ -55,6 +55,12 @@ def test_an_episode_holds_its_preroll_and_what_was_latched_long_ago(
     assert read_card(folder).success is True
 
 
+def test_a_type_that_nobody_knows_is_refused_before_an_episode_begins(tmp_path: Path) -> None:
+    unknown = RecordedTopic("/strange", "nobody_msgs/msg/Strange")
+    with pytest.raises(RecordingError, match="nobody_msgs/msg/Strange"):
+        RecordingSession(tmp_path, [STREAM, unknown])
+
+
 def test_preroll_memory_is_bounded(tmp_path: Path) -> None:
     recorder = session(tmp_path, preroll_s=100.0, preroll_bytes=1000)
     for index in range(1000):

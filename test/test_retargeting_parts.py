@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,11 @@ from rejshand_ros.retargeting.calibration import (
 )
 from rejshand_ros.retargeting.calibration_session import CalibrationSession, robot_finger
 from rejshand_ros.retargeting.capsules import segment_distance
-from rejshand_ros.retargeting.hand_parts import PinchConfig
+from rejshand_ros.retargeting.hand_parts import OBJECTIVES, PinchConfig
 from rejshand_ros.retargeting.limits import step_bounds
 from rejshand_ros.retargeting.operator_frame import OperatorFrame
 from rejshand_ros.retargeting.pinch import PinchState
+from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
@@ -184,3 +187,40 @@ def test_a_fist_is_no_calibration() -> None:
         session.finish("somebody")
     with pytest.raises(InputError, match="letters"):
         calibration_path("../evil", "allegro", "right")
+
+
+_FRESH = """
+import sys
+import numpy as np
+from numba.core import event
+from rejshand_ros.hand.template import load_template
+from rejshand_ros.retargeting.retargeter import Retargeter, RetargeterConfig
+from rejshand_ros.retargeting.robot_hand import load_robot_hand
+
+hand, side, objective = sys.argv[1:]
+retargeter = Retargeter(load_robot_hand(hand, side), RetargeterConfig(objective=objective))
+points = np.array(load_template().rest_keypoints) * ([-1, 1, 1] if side == "left" else 1)
+with event.install_recorder("numba:compiler_lock") as compiled:
+    for frame in range(4):
+        result = retargeter.retarget(points * (1 + 0.02 * frame), side, frame * 33_000_000)
+        assert result.outcome.name == "CONVERGED", result
+print(len(compiled.buffer))
+"""
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(("hand", "side"), [("allegro", "right"), ("shadow", "left")])
+def test_the_first_frames_find_everything_compiled(hand: str, side: str, objective: str) -> None:
+    # In a process of its own: what an earlier test compiled stays in this one.
+    command = [sys.executable, "-c", _FRESH, hand, side, objective]
+    assert int(subprocess.check_output(command, text=True)) == 0
+
+
+def test_a_new_retargeter_remembers_no_frame() -> None:
+    retargeter = Retargeter(load_robot_hand("allegro", Side.RIGHT))
+    points = load_template().rest_keypoints * 1.1
+    first = retargeter.retarget(points, Side.RIGHT, 0)
+    retargeter.reset()
+    again = retargeter.retarget(points, Side.RIGHT, 0)
+    assert np.array_equal(first.positions, again.positions)
+    assert first.outcome is SolveOutcome.CONVERGED

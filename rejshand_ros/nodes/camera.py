@@ -170,10 +170,10 @@ class CameraNode(ChainNode[CameraConfig]):
         while self._simulated() and self.now_ns() == 0:
             if self._stop.wait(0.01):
                 return
-        self._schedule = FrameSchedule(self._source.fps, self.now_ns(), self._steady_ns())
-        self._tell(ended=False)
         # Read ahead: decoding a file is no part of what a camera does after the capture.
         frame = self._source.read()
+        self._schedule = FrameSchedule(self._source.fps, self.now_ns(), self._steady_ns())
+        self._tell(ended=False)
         while frame is not None and not self._stop.is_set():
             stamp_ns = frame.captured_ns
             if stamp_ns is None:

@@ -25,7 +25,7 @@ from rejshand_ros.nodes.conversions import (
     mesh_to_cdr,
     wrist_pose_message,
 )
-from rejshand_ros.nodes.images import to_bgr
+from rejshand_ros.nodes.images import converter, to_bgr
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
 from rejshand_ros.nodes.stamps import nanoseconds
@@ -78,6 +78,7 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self._camera: PinholeCamera | None = None
         self._order = CaptureOrder()
         self._found = 0
+        converter()  # Its library is looked for now, not when the first image has come.
         self._tracker, self._runtime = self.build_tracker()
         self._hands = self.advertise(HandPoseArray, "hands", qos.stream())
         self._poses: dict[Side, Any] = {}

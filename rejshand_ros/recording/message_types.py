@@ -41,6 +41,7 @@ def message_store() -> Typestore:
     return store
 
 
+@cache
 def message_definition(msgtype: str) -> tuple[str, str]:
     """Definition with everything it refers to, and its REP-2016 hash.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rejshand_ros.errors import RecordingError
 from rejshand_ros.recording.episode import EpisodeCard
 from rejshand_ros.recording.topic import RecordedTopic
-from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig
+from rejshand_ros.recording.writer import EpisodeWriter, WriterConfig, channel_metadata
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,13 @@ class RecordingSession:
             root: Folder below which each episode gets its own.
             topics: What is recorded.
             config: How.
+
+        Raises:
+            RecordingError: A topic's type is unknown.
         """
+        for topic in topics:
+            # Looking a type up takes milliseconds, which the start of an episode cannot spare.
+            channel_metadata(topic)
         self.root = root
         self._topics = {topic.name: topic for topic in topics}
         self._config = config

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -57,6 +58,18 @@ def hold(stream: BinaryIO) -> bool:
     except OSError:
         return False
     return True
+
+
+@cache
+def channel_metadata(topic: RecordedTopic) -> Mapping[str, str]:
+    """What rosbag2 wants to find beside a topic's messages.
+
+    Raises:
+        RecordingError: The topic's type is unknown.
+    """
+    _, digest = message_definition(topic.msgtype)
+    offered = yaml.safe_dump(topic.offered_qos())
+    return {"offered_qos_profiles": offered, "topic_type_hash": digest}
 
 
 class EpisodeWriter:
@@ -143,19 +156,13 @@ class EpisodeWriter:
                     f"topic {topic.name} is {known.msgtype} in this episode, not {topic.msgtype}"
                 )
             return
-        definition, digest = message_definition(topic.msgtype)
+        definition, _ = message_definition(topic.msgtype)
         if topic.msgtype not in self._schemas:
             self._schemas[topic.msgtype] = self._writer.register_schema(
                 topic.msgtype, "ros2msg", definition.encode()
             )
         self._channels[topic.name] = self._writer.register_channel(
-            topic.name,
-            "cdr",
-            self._schemas[topic.msgtype],
-            {
-                "offered_qos_profiles": yaml.safe_dump(topic.offered_qos()),
-                "topic_type_hash": digest,
-            },
+            topic.name, "cdr", self._schemas[topic.msgtype], dict(channel_metadata(topic))
         )
         self._topics[topic.name] = topic
         self._counts[topic.name] = 0

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from rejshand_ros.errors import ConfigError, InputError, unknown_choice
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
+from rejshand_ros.hand.template import load_template
 from rejshand_ros.retargeting.calibration import Calibration
 from rejshand_ros.retargeting.limits import step_bounds
 from rejshand_ros.retargeting.objectives import Objective, build_objective
@@ -278,16 +279,13 @@ class Retargeter:
         )
 
     def _warm_up(self) -> None:
-        """Compile before the first frame comes, on a solve that is thrown away."""
-        self.problem.solve(self._last, self._last, self.model.lower, self.model.upper)
-        step_bounds(
-            self._last,
-            self._rate,
-            self.config.first_period_s,
-            self.model.lower,
-            self.model.upper,
-            self._velocity,
-            self._acceleration,
-            self._low,
-            self._high,
-        )
+        """Compile, or load what was compiled, on frames that are thrown away.
+
+        The second frame takes the step from one target to the next, which the first has not.
+        """
+        points = np.array(load_template().rest_keypoints)
+        if self.robot_hand.side == Side.LEFT:
+            points[:, 0] *= -1.0
+        for frame in range(2):
+            self.retarget(points, self.robot_hand.side, round(frame * 1e9 / 30))
+        self.reset()
