@@ -6,7 +6,17 @@ import time
 from pathlib import Path
 
 import pytest
-from episodes import COMMAND, HAND, IMAGE, JOINTS, write_episode
+from episodes import (
+    COMMAND,
+    HAND,
+    IMAGE,
+    JOINTS,
+    MILLISECOND,
+    START_NS,
+    joint_message,
+    serialise,
+    write_episode,
+)
 from ros_graph import Graph, ros_graph
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -21,6 +31,7 @@ from rejshand_ros.recording.topic import RecordedTopic
 from rejshand_ros.recording.writer import EpisodeWriter
 
 pytestmark = pytest.mark.ros
+ORDERS = RecordedTopic("/right/joint_command", "sensor_msgs/msg/JointState")
 DESCRIPTION = RecordedTopic("/right/robot_description", "std_msgs/msg/String", latched=True)
 
 
@@ -85,6 +96,42 @@ def test_latched_topics_reach_who_comes_later_and_new_stamps_are_now(
     assert began_s <= stamps[0] <= time.time()
     assert stamps[-1] - stamps[0] == pytest.approx(0.29 / 2, abs=1e-6)
     assert graph.probe.count_publishers(IMAGE.name) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "played"),
+    [
+        ({}, {JOINTS.name}),
+        ({"commands": True}, {JOINTS.name, ORDERS.name}),
+        ({"topics": [ORDERS.name]}, {ORDERS.name}),
+    ],
+)
+def test_commands_are_played_only_when_asked_for(
+    graph: Graph, tmp_path: Path, asked: dict[str, object], played: set[str]
+) -> None:
+    folder = tmp_path / "take"
+    with EpisodeWriter(folder, [JOINTS, ORDERS]) as writer:
+        for index in range(3):
+            for topic in (JOINTS, ORDERS):
+                stamp = START_NS + index * 10 * MILLISECOND
+                writer.write(topic.name, stamp, serialise(topic, joint_message(stamp)))
+    heard = {topic.name: graph.collect(JointState, topic.name) for topic in (JOINTS, ORDERS)}
+    node = graph.add(ReplayNode, start=False, episode=str(folder), **asked)
+    node.transition(node.trigger_configure)
+    assert set(node._publishers_of) == played
+    publishers = node._publishers_of.values()
+    graph.until(lambda: all(p.get_subscription_count() for p in publishers))
+    node.transition(node.trigger_activate)
+    graph.until(node.finished.is_set)
+    graph.until(lambda: all(len(heard[name]) == 3 for name in played))
+    assert {name for name, messages in heard.items() if messages} == played
+
+
+def test_who_else_publishes_the_same_is_named(graph: Graph, tmp_path: Path) -> None:
+    node = graph.add(ReplayNode, episode=str(write_episode(tmp_path / "take", 90)))
+    assert node.diagnostics()["rivals"] == ""
+    graph.probe.create_publisher(JointState, JOINTS.name, 10)
+    graph.until(lambda: JOINTS.name in node.diagnostics()["rivals"])
 
 
 def test_what_cannot_be_replayed_is_named(graph: Graph, tmp_path: Path) -> None:

@@ -17,10 +17,14 @@ from episodes import (
     write_episode,
 )
 
+from rejshand_ros.command.driver import driver_names, load_driver
+from rejshand_ros.command.outputs import OutputForm
 from rejshand_ros.errors import InputError, RecordingError
+from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader, stamp_ns
-from rejshand_ros.recording.replay import DueMessage, schedule, shift_stamps
+from rejshand_ros.recording.replay import DueMessage, moves_a_hand, schedule, shift_stamps
+from rejshand_ros.recording.topic import RecordedTopic
 
 
 def test_original_stamps_are_the_recorded_bytes(tmp_path: Path) -> None:
@@ -75,3 +79,33 @@ def test_wrong_rates_and_topics_are_refused(tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match="/nothing"):
             next(schedule(reader, topics=["/nothing"]))
         assert {t.name: t.latched for t in reader.recorded_topics}[JOINTS.name] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "msgtype", "moves"),
+    [
+        ("/right/joint_command", "sensor_msgs/msg/JointState", True),
+        ("/hand/commands", "std_msgs/msg/Float64MultiArray", True),
+        ("/rh_trajectory_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory", True),
+        ("/allegro/joint_cmd", "sensor_msgs/msg/JointState", True),
+        ("/joy", "sensor_msgs/msg/Joy", True),
+        ("/joint_states", "sensor_msgs/msg/JointState", False),
+        (COMMAND.name, COMMAND.msgtype, False),
+        (IMAGE.name, IMAGE.msgtype, False),
+    ],
+)
+def test_what_moves_a_hand_is_known_by_its_form(name: str, msgtype: str, moves: bool) -> None:
+    assert moves_a_hand(RecordedTopic(name, msgtype)) is moves
+
+
+@pytest.mark.parametrize("name", driver_names())
+@pytest.mark.parametrize("side", list(Side))
+def test_no_shipped_driver_takes_what_is_played_unasked(name: str, side: Side) -> None:
+    driver = load_driver(name, side)
+    msgtype = {
+        OutputForm.JOINT_STATE: JOINTS.msgtype,
+        OutputForm.FLOAT64_MULTI_ARRAY: "std_msgs/msg/Float64MultiArray",
+        OutputForm.JOINT_TRAJECTORY: "trajectory_msgs/msg/JointTrajectory",
+    }[driver.command_form]
+    assert moves_a_hand(RecordedTopic(driver.command_topic, msgtype))
+    assert not moves_a_hand(RecordedTopic(driver.joint_states_topic, JOINTS.msgtype))

@@ -11,9 +11,14 @@ from typing import Any
 from rejshand_ros.errors import InputError
 from rejshand_ros.recording.message_types import message_store
 from rejshand_ros.recording.reader import EpisodeReader
+from rejshand_ros.recording.topic import RecordedTopic
 
 _TIME = "builtin_interfaces/msg/Time"
 _SECOND = 1_000_000_000
+_COMMANDS = ("std_msgs/msg/Float64MultiArray", "trajectory_msgs/msg/JointTrajectory")
+"""Forms of a command that nothing else in an episode has."""
+_BUTTONS = "sensor_msgs/msg/Joy"
+_JOINTS = "sensor_msgs/msg/JointState"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,19 @@ class DueMessage:
     topic: str
     at_s: float
     data: bytes
+
+
+def moves_a_hand(topic: RecordedTopic) -> bool:
+    """Whether a driver (or, by its buttons, a command node) may act on a topic as it is.
+
+    Played again, such a message passes no state machine and no limit, and the hand is not where
+    it was. A driver's topic may have any name, so the form decides; a JointState is taken for a
+    command unless its topic is called joint_states.
+    """
+    name = topic.name.rpartition("/")[2]
+    if topic.msgtype == _JOINTS:
+        return name != "joint_states"
+    return name == "joint_command" or topic.msgtype in (*_COMMANDS, _BUTTONS)
 
 
 def _shift(message: Any, shift_ns: int) -> None:
