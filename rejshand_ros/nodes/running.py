@@ -78,6 +78,9 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
             node.destroy_node()
         if rclpy.ok():
             rclpy.shutdown()
+        # After Ctrl-C `ros2 launch` sends a second one once the first node has ended. While Python
+        # takes itself apart it would kill this process, and a clean end read as a failure.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make_executor(driven_by_events: bool) -> Executor:
