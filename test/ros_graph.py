@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.parameter import Parameter
 
 from rejshand_ros.demo.domain import reserved_domain
+from rejshand_ros.nodes.running import make_executor
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
@@ -18,9 +19,9 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 class Graph:
     """Nodes of one test, spun by the test itself."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, executor: Callable[[Context], Executor]) -> None:
         self.context = context
-        self.executor = SingleThreadedExecutor(context=context)
+        self.executor = executor(context)
         self.probe = rclpy.create_node("probe", context=context)
         self.executor.add_node(self.probe)
         self.nodes = []
@@ -71,12 +72,12 @@ class Graph:
 
 
 @contextmanager
-def ros_graph() -> Iterator[Graph]:
-    """A graph in a domain of its own."""
+def ros_graph(executor: Callable[[Context], Executor] = make_executor) -> Iterator[Graph]:
+    """A graph in a domain of its own; on the executor that the nodes use, or another."""
     with reserved_domain() as domain:
         context = Context()
         rclpy.init(context=context, domain_id=domain)
-        graph = Graph(context)
+        graph = Graph(context, executor)
         try:
             yield graph
         finally:

@@ -5,12 +5,14 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
 from ros_graph import ros_graph
 from sensor_msgs.msg import CompressedImage, Image
 
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.hand_pose import HandPoseNode
 from rejshand_ros.nodes.images import jpeg_message, raw_message
+from rejshand_ros.nodes.running import make_executor
 from rejshand_ros.nodes.stamps import header, nanoseconds
 
 pytestmark = pytest.mark.ros
@@ -38,13 +40,19 @@ class SlowNode(HandPoseNode):
         return SlowTracker(), "slow"
 
 
+def asking_everything(context):
+    """The executor of distributions before Kilted."""
+    return SingleThreadedExecutor(context=context)
+
+
+@pytest.mark.parametrize("executor", [make_executor, asking_everything])
 @pytest.mark.parametrize("transport", ["raw", "compressed"])
-def test_what_waits_is_replaced_by_what_is_newer(transport):
+def test_what_waits_is_replaced_by_what_is_newer(transport, executor):
     """Seven images of full size arrive during the work on one: the last is next, six are told."""
     picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     kind, make = (Image, raw_message) if transport == "raw" else (CompressedImage, jpeg_message)
     message = make(picture)
-    with ros_graph() as graph:
+    with ros_graph(executor) as graph:
         node = graph.add(SlowNode, side="right", image_transport=transport)
         topic = "image_raw" if transport == "raw" else "image_raw/compressed"
         camera = graph.publisher(kind, topic, qos.stream())

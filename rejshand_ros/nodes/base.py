@@ -19,6 +19,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from rejshand_ros.errors import ConfigError, InputError, RejshandError
 from rejshand_ros.nodes.diagnostics import Monitor
+from rejshand_ros.nodes.numbering import gap_counting
 from rejshand_ros.nodes.parameters import changed, declare, parameter, refusal
 from rejshand_ros.nodes.readiness import Peers
 
@@ -67,9 +68,6 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
 
     NAME: ClassVar[str]
     CONFIG: ClassVar[type[NodeConfig]] = NodeConfig
-    DRIVEN_BY_EVENTS: ClassVar[bool] = False
-    """Run on the executor that is driven by events, which spares most of the work a message or
-    tick costs. That of rclpy 9.1 fails on callbacks that ask for a message's facts."""
 
     config: ConfigT
 
@@ -176,30 +174,18 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             profile: Quality of service.
             raw: Hand over the serialised bytes instead.
             numbered: Count gaps in the publisher's numbering as drops, those of a queue that is
-                overwritten among them. It needs the message's facts, which a node
-                `DRIVEN_BY_EVENTS` does not get; such a node counts what the middleware lost.
+                overwritten among them; otherwise only what the middleware says it lost.
             always: Hand over what comes before the node is active, too: what is latched comes once.
             optional: Nobody need publish it (see `unconnected`).
         """
-        if self.DRIVEN_BY_EVENTS and numbered:
-            raise TypeError(f"{self.NAME} is driven by events and gets no facts about messages")
-        last: dict[str, int] = {}
 
         def received(message: Any) -> None:
             if self._active or always:
                 self._guarded(callback, message)
 
-        def received_with_facts(message: Any, facts: Any) -> None:
-            if not (self._active or always):
-                return
-            number = facts.get("publication_sequence_number")
-            if number is not None:
-                # A smaller number is another publisher's, or one that was started again.
-                gap = number - last.get(topic, number) - 1
-                last[topic] = number
-                if 0 < gap < 10_000:
-                    self.monitor.drop(gap, topic)
-            self._guarded(callback, message)
+        def missed(count: int) -> None:
+            if self._active or always:
+                self.monitor.drop(count, topic)
 
         def lost(event: Any) -> None:
             self.monitor.drop(event.total_count_change, topic)
@@ -207,7 +193,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         subscription = self.create_subscription(
             kind,
             topic,
-            received_with_facts if numbered else received,
+            gap_counting(received, missed) if numbered else received,
             profile,
             raw=raw,
             event_callbacks=SubscriptionEventCallbacks(message_lost=None if numbered else lost),

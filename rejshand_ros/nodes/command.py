@@ -47,7 +47,6 @@ class CommandNode(ChainNode[CommandNodeConfig]):
 
     NAME = "command"
     CONFIG = CommandNodeConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Read the hand's limits and build the controller."""

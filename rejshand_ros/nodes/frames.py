@@ -61,7 +61,6 @@ class FramesNode(ChainNode[FramesConfig]):
 
     NAME = "frames"
     CONFIG = FramesConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Build the robot models, then open the topics."""

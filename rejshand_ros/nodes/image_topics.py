@@ -37,6 +37,7 @@ class ImageTopics:
             topic = f"{prefix}image_raw/compressed"
             self._compressed = node.advertise(CompressedImage, topic, qos.stream())
         self._info = node.advertise(CameraInfo, f"{prefix}camera_info", qos.stream())
+        self._camera: PinholeCamera | None = None
 
     @property
     def subscribers(self) -> int:
@@ -58,13 +59,18 @@ class ImageTopics:
         Raises:
             InputError: The image cannot be compressed.
         """
-        self._info.publish(camera_to_message(camera, stamp_ns, frame))
         stamped = header(stamp_ns, frame)
+        # Whoever gets the first image of a camera is to know what took it; later it can wait.
+        introduced, self._camera = self._camera is camera, camera
+        if not introduced:
+            self._info.publish(camera_to_message(camera, stamp_ns, frame))
         # What the network waits for goes first; compressing would hold it up.
         if self._raw is not None:
             raw = raw_message(image)
             raw.header = stamped
             self._raw.publish(raw)
+        if introduced:
+            self._info.publish(camera_to_message(camera, stamp_ns, frame))
         if self._compressed is not None and self._compressed.get_subscription_count():
             compressed = jpeg_message(image, quality)
             compressed.header = stamped

@@ -54,7 +54,6 @@ class MarkersNode(ChainNode[MarkersConfig]):
 
     NAME = "markers"
     CONFIG = MarkersConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Open the topics."""

@@ -33,7 +33,6 @@ class RecorderNode(ChainNode[RecorderConfig]):
 
     NAME = "recorder"
     CONFIG = RecorderConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Subscribe to everything that an episode holds."""

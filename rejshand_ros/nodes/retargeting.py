@@ -41,7 +41,6 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
 
     NAME = "retargeting"
     CONFIG = RetargetingConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Build the robot model and the solver."""

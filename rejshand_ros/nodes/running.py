@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
@@ -47,7 +48,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         shared_memory.sweep()
         keep_freed_memory()
         _init(argv)
-        executor = make_executor(node_class.DRIVEN_BY_EVENTS)
+        executor = make_executor()
         node = node_class()
         executor.add_node(node)
         if node.config.autostart:
@@ -83,20 +84,20 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def make_executor(driven_by_events: bool) -> Executor:
+def make_executor(context: Context | None = None) -> Executor:
     """The executor of a node.
 
+    The one that is told what is ready, where rclpy has it (from Kilted on), instead of the one
+    that asks every topic, timer and service in turn: most of what a message or tick costs.
+
     Args:
-        driven_by_events: Take the one that is told what is ready, where rclpy has it (from
-            Kilted on), instead of the one that asks every topic, timer and service in turn.
+        context: Whose nodes it runs; rclpy's own by default.
     """
-    if driven_by_events:
-        try:
-            from rclpy.experimental import EventsExecutor
-        except ImportError:
-            return SingleThreadedExecutor()
-        return EventsExecutor()
-    return SingleThreadedExecutor()
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor(context=context)
+    return EventsExecutor(context=context)
 
 
 def _init(argv: Sequence[str] | None) -> None:

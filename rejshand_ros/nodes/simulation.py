@@ -86,7 +86,6 @@ class SimulationNode(ChainNode[SimulationConfig]):
 
     NAME = "simulation"
     CONFIG = SimulationConfig
-    DRIVEN_BY_EVENTS = True
     _simulated_ns = 0
 
     def configure(self) -> None:

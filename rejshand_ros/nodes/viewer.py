@@ -75,7 +75,6 @@ class ViewerNode(ChainNode[ViewerConfig]):
 
     NAME = "viewer"
     CONFIG = ViewerConfig
-    DRIVEN_BY_EVENTS = True
 
     def configure(self) -> None:
         """Serve the page and subscribe to what it shows."""
