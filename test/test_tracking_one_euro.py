@@ -134,3 +134,25 @@ def test_a_filtered_rotation_lies_on_the_way(a: tuple[float, ...], b: tuple[floa
 def test_parameters_that_make_no_filter_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         OneEuroConfig(**{"min_cutoff_hz": 1.0, "beta": 1.0, **wrong})
+
+
+def test_a_filter_is_the_papers_formula_with_the_neighbours_speed() -> None:
+    """Against the definition, written with arrays: cut-offs, floors, scale and neighbours."""
+    rng = np.random.default_rng(3)
+    neighbours = np.array([[0, 1], [0, 2], [2, 2], [3, 1]])
+    config = OneEuroConfig(0.7, 5.0, speed_cutoff_hz=2.0, speed_floor=0.3)
+    smooth, scale, stamp = OneEuroFilter(config, neighbours), 7.0, 0
+
+    def share(cutoff_hz, period_s):
+        return 1 / (1 + 1 / (2 * np.pi * cutoff_hz * period_s))
+
+    value = smooth(rng.normal(size=(4, 3)), stamp, scale)
+    velocity = np.zeros((4, 3))
+    for _ in range(30):
+        step, new = int(rng.integers(10**7, 10**8)), rng.normal(size=(4, 3))
+        stamp, period_s = stamp + step, step * 1e-9
+        velocity += share(config.speed_cutoff_hz, period_s) * ((new - value) / period_s - velocity)
+        speed = np.linalg.norm(velocity[neighbours].mean(1), axis=1, keepdims=True) / scale
+        cutoff = config.min_cutoff_hz + config.beta * np.maximum(0, speed - config.speed_floor)
+        value = value + share(cutoff, period_s) * (new - value)
+        np.testing.assert_allclose(smooth(new, stamp, scale), value, rtol=1e-9)

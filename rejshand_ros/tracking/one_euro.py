@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from rejshand_ros.errors import ConfigError
@@ -53,6 +54,10 @@ class OneEuroConfig:
             )
 
 
+_OWN = np.zeros((0, 1), np.int64)
+"""No neighbours: every point goes by its own speed."""
+
+
 class OneEuroFilter:
     """Filters arrays (..., d) of points, each point by its own speed.
 
@@ -64,7 +69,9 @@ class OneEuroFilter:
 
     def __init__(self, config: OneEuroConfig, neighbours: NDArray[np.intp] | None = None) -> None:
         self.config = config
-        self._neighbours = neighbours
+        self._neighbours = (
+            _OWN if neighbours is None else np.ascontiguousarray(neighbours, np.int64)
+        )
         self.reset()
 
     def reset(self) -> None:
@@ -93,27 +100,23 @@ class OneEuroFilter:
             return self._value.copy()
         if period <= 0.0 or period > self.config.reset_after_s or new.shape != self._value.shape:
             return self._start(new, stamp_ns)
-        # Speed from the filtered value, not from the last raw one: raw noise differentiates to
-        # a speed that would open the filter at rest.
-        velocity = (new - self._value) / period
-        weight = _weight(self.config.speed_cutoff_hz, period)
-        self._velocity = self._velocity + weight * (velocity - self._velocity)
-        shared = self._velocity
-        if self._neighbours is not None:
-            shared = shared[self._neighbours].mean(axis=1)
-        speed = np.linalg.norm(shared, axis=-1, keepdims=True) / scale
-        weight = _weight(self._cutoff(speed), period)
-        self._value = self._value + weight * (new - self._value)
+        rows, config = (-1, new.shape[-1]), self.config
+        _advance(
+            np.ascontiguousarray(new).reshape(rows),
+            self._value.reshape(rows),
+            self._velocity.reshape(rows),
+            self._neighbours,
+            period,
+            config.min_cutoff_hz,
+            config.beta / scale,
+            config.speed_cutoff_hz,
+            config.speed_floor * scale,
+        )
         self._stamp_ns = stamp_ns
         return self._value.copy()
 
-    def _cutoff(self, speed: Array) -> Array:
-        """Cut-off, Hz, at a speed, unit/s."""
-        above = np.maximum(0.0, speed - self.config.speed_floor)
-        return np.asarray(self.config.min_cutoff_hz + self.config.beta * above)
-
     def _start(self, value: Array, stamp_ns: int) -> Array:
-        self._value, self._velocity = value.copy(), np.zeros_like(value)
+        self._value, self._velocity = value.copy(order="C"), np.zeros(value.shape)
         self._stamp_ns = stamp_ns
         return value.copy()
 
@@ -178,3 +181,47 @@ def _weight(cutoff_hz: Array | float, period_s: float) -> Array | float:
     """Share of the new value in an exponential low-pass of a cut-off at a period."""
     turn = 2 * pi * cutoff_hz * period_s
     return turn / (turn + 1.0)
+
+
+@njit(
+    "void(f8[:, ::1], f8[:, ::1], f8[:, ::1], i8[:, ::1], f8, f8, f8, f8, f8)",
+    cache=True,
+)
+def _advance(
+    new: Array,
+    value: Array,
+    velocity: Array,
+    neighbours: NDArray[np.int64],
+    period_s: float,
+    min_cutoff_hz: float,
+    beta: float,
+    speed_cutoff_hz: float,
+    speed_floor: float,
+) -> None:
+    """Move filtered values (n, d) and velocities (n, d) on, in place, by new values (n, d).
+
+    Speed comes from the filtered value, not from the last raw one: raw noise differentiates to a
+    speed that would open the filter at rest.
+    """
+    count, size = new.shape
+    turn = 2 * pi * speed_cutoff_hz * period_s
+    share = turn / (turn + 1.0)
+    for i in range(count):
+        for k in range(size):
+            fresh = (new[i, k] - value[i, k]) / period_s
+            velocity[i, k] += share * (fresh - velocity[i, k])
+    for i in range(count):
+        square = 0.0
+        for k in range(size):
+            component = velocity[i, k]
+            if len(neighbours) > 0:
+                component = 0.0
+                for neighbour in neighbours[i]:
+                    component += velocity[neighbour, k]
+                component /= neighbours.shape[1]
+            square += component * component
+        above = max(0.0, np.sqrt(square) - speed_floor)
+        turn = 2 * pi * (min_cutoff_hz + beta * above) * period_s
+        share = turn / (turn + 1.0)
+        for k in range(size):
+            value[i, k] += share * (new[i, k] - value[i, k])

@@ -17,7 +17,7 @@ from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints
 from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
 from rejshand_ros.tracking.region import HandRegion
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
-from rejshand_ros.tracking.wrist import STEADY, HandLength, reprojection_error, wrist_position
+from rejshand_ros.tracking.wrist import HandLength, place_hand
 
 ALONG_FINGER = np.array(
     [
@@ -79,9 +79,7 @@ def sighting(
     keypoints = crop.points_to_camera(estimate.keypoints_3d)
     side = Side.LEFT if crop.mirror else Side.RIGHT
     try:
-        position = wrist_position(pixels, keypoints, camera)
-        error = reprojection_error(pixels, keypoints, position, camera)
-        position = wrist_position(pixels[STEADY], keypoints[STEADY], camera)
+        position, error = place_hand(pixels, keypoints, camera)
     except InputError:
         # No place before the camera explains the points: as wrong as can be.
         position, error = np.full(3, np.nan), np.inf

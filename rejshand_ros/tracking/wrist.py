@@ -8,10 +8,10 @@ assumed length: the operator's calibrated one, or else the network's own guess.
 from __future__ import annotations
 
 from collections import deque
-from math import isfinite
 
 import cv2
 import numpy as np
+from numba import njit
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
@@ -26,6 +26,14 @@ _SMALLEST_SPREAD = 1e-12
 """Variance of the rays below which they tell no distance."""
 _ROBUST_SHARE = 0.06
 """Reprojection errors beyond this share of the hand's extent weigh less (Huber)."""
+_NEAREST_M = 0.01
+"""No point of a hand can lie nearer to the camera, metres."""
+_PLACED, _NOT_FINITE, _IN_ONE_PLACE, _NOWHERE = range(4)
+_REASONS = {
+    _NOT_FINITE: "pixels and keypoints must be finite",
+    _IN_ONE_PLACE: "all pixels lie in one place",
+    _NOWHERE: "no place before the camera explains the pixels",
+}
 
 
 def hand_length(keypoints: Array) -> float:
@@ -37,19 +45,14 @@ def hand_length(keypoints: Array) -> float:
 def undistorted_rays(pixels: Array, camera: PinholeCamera) -> Array:
     """Directions (n, 2), x/z and y/z, through distorted pixels (n, 2)."""
     if not np.any(camera.distortion):
-        return camera.rays(pixels)[:, :2]
+        return np.ascontiguousarray(camera.rays(pixels)[:, :2])
     points = np.asarray(pixels, float).reshape(-1, 1, 2)
-    return np.asarray(cv2.undistortPoints(points, camera.matrix, camera.distortion), float).reshape(
-        -1, 2
-    )
+    rays = cv2.undistortPoints(points, camera.matrix, camera.distortion)
+    return np.ascontiguousarray(rays.reshape(-1, 2), float)
 
 
 def wrist_position(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Array:
     """The wrist's position that makes the hand's points project onto their pixels.
-
-    With x = (X + tx) / (Z + tz) and likewise y, the equations X + tx - x (Z + tz) = 0 are linear
-    in the translation; dividing them by the point's depth makes their residual the reprojection
-    error. A few rounds of that with Huber weights are a Gauss-Newton in all but name.
 
     Args:
         pixels: (n, 2) in the full image, distorted as the camera distorts.
@@ -62,46 +65,109 @@ def wrist_position(pixels: Array, keypoints: Array, camera: PinholeCamera) -> Ar
     Raises:
         InputError: Points that are not finite, or a hand that no place before the camera explains.
     """
-    points = np.asarray(keypoints, float)
-    rays = undistorted_rays(pixels, camera)
-    if not (np.isfinite(points).all() and np.isfinite(rays).all()):
-        raise InputError("wrist placement needs finite pixels and keypoints")
-    x, y = rays[:, 0], rays[:, 1]
-    wanted_x, wanted_y = x * points[:, 2] - points[:, 0], y * points[:, 2] - points[:, 1]
-    limit = _ROBUST_SHARE * max(float(np.ptp(rays, axis=0).max()), 1e-6)
-    weights = np.full(len(points), 1.0 / len(points))
-    for _ in range(_ITERATIONS):
-        # Weighted means stand for tx and ty, which leaves one equation, for tz.
-        mean_x, mean_y = float(weights @ x), float(weights @ y)
-        mean_wanted_x, mean_wanted_y = float(weights @ wanted_x), float(weights @ wanted_y)
-        off_x, off_y = x - mean_x, y - mean_y
-        spread = float(weights @ (off_x * off_x + off_y * off_y))
-        if not spread > _SMALLEST_SPREAD:
-            raise InputError("wrist placement: all pixels lie in one place")
-        tz = -float(weights @ (off_x * wanted_x + off_y * wanted_y)) / spread
-        tx, ty = mean_wanted_x + mean_x * tz, mean_wanted_y + mean_y * tz
-        depth = points[:, 2] + tz
-        if not (isfinite(tx) and isfinite(ty) and depth.min() > 0.01):
-            raise InputError("wrist placement: no place before the camera explains the pixels")
-        error = np.hypot(tx - x * tz - wanted_x, ty - y * tz - wanted_y) / depth
-        weights = np.minimum(1.0, limit / np.maximum(error, 1e-12)) / (depth * depth)
-        weights /= weights.sum()
+    return _placed(undistorted_rays(pixels, camera), np.ascontiguousarray(keypoints, float))
+
+
+def place_hand(pixels: Array, keypoints: Array, camera: PinholeCamera) -> tuple[Array, float]:
+    """The wrist's position, and how far the hand's metric points land from its image points.
+
+    The two come from the network by different ways, so that their disagreement tells a bad
+    estimate better than the network's own opinion of it. It is measured where all keypoints place
+    the hand; the position is where those do that place it best (`STEADY`).
+
+    Args:
+        pixels: (21, 2) in the full image, distorted as the camera distorts.
+        keypoints: (21, 3) metres, camera axes, relative to the wrist.
+        camera: Intrinsics.
+
+    Returns:
+        The position (3,), metres in the camera's optical frame, and the mean distance as a share
+        of the hand's extent.
+
+    Raises:
+        InputError: As `wrist_position`.
+    """
+    rays, points = undistorted_rays(pixels, camera), np.ascontiguousarray(keypoints, float)
+    error = _misfit(rays, points, _placed(rays, points))
+    return _placed(rays[STEADY], points[STEADY]), float(error)
+
+
+def _placed(rays: Array, points: Array) -> Array:
+    """The wrist's position by rays (n, 2) and points (n, 3), metres.
+
+    Raises:
+        InputError: As `wrist_position`.
+    """
+    status, tx, ty, tz = _place(rays, points)
+    if status != _PLACED:
+        raise InputError(f"wrist placement: {_REASONS[status]}")
     return np.array([tx, ty, tz])
 
 
-def reprojection_error(
-    pixels: Array, keypoints: Array, position: Array, camera: PinholeCamera
-) -> float:
-    """How far the hand's metric points land from its image points, as a share of its extent.
+@njit("Tuple((i8, f8, f8, f8))(f8[:, ::1], f8[:, ::1])", cache=True)
+def _place(rays: Array, points: Array) -> tuple[int, float, float, float]:
+    """How it went, and the translation (metres) that puts points (n, 3) onto rays (n, 2).
 
-    The two come from the network by different ways, so that their disagreement tells a bad
-    estimate better than the network's own opinion of it.
+    With x = (X + tx) / (Z + tz) and likewise y, the equations X + tx - x (Z + tz) = 0 are linear
+    in the translation; dividing them by the point's depth makes their residual the reprojection
+    error. A few rounds of that with Huber weights are a Gauss-Newton in all but name.
     """
-    seen = undistorted_rays(pixels, camera)
-    placed = keypoints + position
-    off = placed[:, :2] / placed[:, 2:] - seen
-    error = float(np.hypot(off[:, 0], off[:, 1]).mean())
-    return error / max(float(np.ptp(seen, axis=0).max()), 1e-9)
+    count = len(points)
+    for i in range(count):
+        if not (np.isfinite(points[i]).all() and np.isfinite(rays[i]).all()):
+            return _NOT_FINITE, 0.0, 0.0, 0.0
+    extent = max(np.ptp(rays[:, 0]), np.ptp(rays[:, 1]))
+    limit = _ROBUST_SHARE * max(extent, 1e-6)
+    weights = np.full(count, 1.0 / count)
+    tx, ty, tz = 0.0, 0.0, 0.0
+    for _ in range(_ITERATIONS):
+        # Weighted means stand for tx and ty, which leaves one equation, for tz.
+        mean_x, mean_y, mean_u, mean_v = 0.0, 0.0, 0.0, 0.0
+        for i in range(count):
+            x, y, z = rays[i, 0], rays[i, 1], points[i, 2]
+            mean_x += weights[i] * x
+            mean_y += weights[i] * y
+            mean_u += weights[i] * (x * z - points[i, 0])
+            mean_v += weights[i] * (y * z - points[i, 1])
+        spread, slope = 0.0, 0.0
+        for i in range(count):
+            x, y, z = rays[i, 0], rays[i, 1], points[i, 2]
+            off_x, off_y = x - mean_x, y - mean_y
+            spread += weights[i] * (off_x * off_x + off_y * off_y)
+            slope += weights[i] * (off_x * (x * z - points[i, 0]) + off_y * (y * z - points[i, 1]))
+        if not spread > _SMALLEST_SPREAD:
+            return _IN_ONE_PLACE, 0.0, 0.0, 0.0
+        tz = -slope / spread
+        tx, ty = mean_u + mean_x * tz, mean_v + mean_y * tz
+        total = 0.0
+        for i in range(count):
+            depth = points[i, 2] + tz
+            # False for what is not a number, too.
+            if not depth > _NEAREST_M:
+                return _NOWHERE, 0.0, 0.0, 0.0
+            off_x = points[i, 0] + tx - rays[i, 0] * depth
+            off_y = points[i, 1] + ty - rays[i, 1] * depth
+            error = np.sqrt(off_x * off_x + off_y * off_y) / depth
+            weights[i] = min(1.0, limit / max(error, 1e-12)) / (depth * depth)
+            total += weights[i]
+        for i in range(count):
+            weights[i] /= total
+    if not (np.isfinite(tx) and np.isfinite(ty)):
+        return _NOWHERE, 0.0, 0.0, 0.0
+    return _PLACED, tx, ty, tz
+
+
+@njit("f8(f8[:, ::1], f8[:, ::1], f8[::1])", cache=True)
+def _misfit(rays: Array, points: Array, position: Array) -> float:
+    """Mean distance of placed points (n, 3) from rays (n, 2), as a share of the rays' extent."""
+    total = 0.0
+    for i in range(len(points)):
+        depth = points[i, 2] + position[2]
+        off_x = (points[i, 0] + position[0]) / depth - rays[i, 0]
+        off_y = (points[i, 1] + position[1]) / depth - rays[i, 1]
+        total += np.sqrt(off_x * off_x + off_y * off_y)
+    extent = max(np.ptp(rays[:, 0]), np.ptp(rays[:, 1]))
+    return total / len(points) / max(extent, 1e-9)
 
 
 class HandLength:
