@@ -7,6 +7,7 @@ coordinates in frame a. Camera frames are optical (REP-103: z forward, x right, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,18 +118,18 @@ def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
 
 def quaternion_from_rotation(rotation: ArrayLike) -> Array:
     """Unit quaternion (x, y, z, w) with w >= 0 of a rotation matrix (3, 3)."""
-    r = np.asarray(rotation, float)
-    # Bar-Itzhack 2000: the eigenvector of this symmetric matrix, robust for every angle.
-    k = np.array(
-        [
-            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
-            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
-        ]
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.asarray(rotation, float).tolist()
+    # Rows of four times the quaternion's outer product with itself: each is the quaternion but
+    # for its length, and the one with the largest diagonal loses least to rounding.
+    rows = (
+        (1.0 + xx - yy - zz, xy + yx, xz + zx, zy - yz),
+        (xy + yx, 1.0 - xx + yy - zz, yz + zy, xz - zx),
+        (xz + zx, yz + zy, 1.0 - xx - yy + zz, yx - xy),
+        (zy - yz, xz - zx, yx - xy, 1.0 + xx + yy + zz),
     )
-    q = np.linalg.eigh(k / 3.0)[1][:, -1]
-    return np.asarray(q if q[3] >= 0 else -q)
+    x, y, z, w = max(enumerate(rows), key=lambda row: row[1][row[0]])[1]
+    length = sqrt(x * x + y * y + z * z + w * w)
+    return np.array([x, y, z, w]) / (length if w >= 0 else -length)
 
 
 def rotation_from_quaternion(quaternion: ArrayLike) -> Array:
