@@ -19,7 +19,7 @@ from rejshand_ros.tracking.track import Sighting, Track, check_image, lost_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _REFINEMENTS = 2
-"""Times that a find's crop is cut anew around the keypoints seen in it."""
+"""Times that the crop of a find on a followed hand is cut anew around the keypoints seen in it."""
 _AGREEMENT = 0.45
 """A find that overlaps a followed hand's box less than this (intersection over union) says that
 the hand is only partly in its crop."""
@@ -245,11 +245,11 @@ class HandTracker:
         if min(look[0].presence for look in looks) < needed - _EXPECTED / 2:
             return
         seen, fits = looks[side is Side.LEFT]
-        for _ in range(_REFINEMENTS):
-            if not fits or seen.presence < self.config.keep_presence:
-                return
-            mirror = side is Side.LEFT
-            ((seen, fits),) = self._close.look(image, stamp_ns, camera, [seen.box], [mirror])
+        if not fits or seen.presence < self.config.keep_presence:
+            return
+        # Cut anew once; the next image does so again, before the hand is reported.
+        mirror = side is Side.LEFT
+        ((seen, fits),) = self._close.look(image, stamp_ns, camera, [seen.box], [mirror])
         good = seen.presence >= needed and seen.error <= self.config.acquire_error
         if not (fits and good and overlap(seen.box, find) >= _SAME_PLACE):
             return
