@@ -338,15 +338,16 @@ def measured(robot):
 
 
 def test_a_new_target_goes_out_at_once(graph, robot):
-    """At two commands a second, the first command after a target cannot come from the timer."""
+    """Without its timer the node still issues a command for every target."""
     node = graph.add(
-        CommandNode, rate_hz=2.0, auto_engage=True, start_without_measured=True, hold_after_s=1.5
+        CommandNode, rate_hz=100.0, auto_engage=True, start_without_measured=True, hold_after_s=9.0
     )
+    for timer in node.timers:
+        timer.cancel()
     commands = graph.collect(HandCommand, "hand_command")
     outputs = graph.collect(JointState, "joint_command")
     targets = graph.publisher(JointTarget, "joint_target")
     graph.until(lambda: node._commands.get_subscription_count() > 0)
-    delays = []
     for _ in range(4):
         before = len(commands)
         stamp = node.now_ns()
@@ -354,8 +355,6 @@ def test_a_new_target_goes_out_at_once(graph, robot):
         graph.until(lambda b=before: any(c.first_for_capture for c in commands[b:]))
         first = next(c for c in commands[before:] if c.first_for_capture)
         assert nanoseconds(first.capture_stamp) == stamp
-        delays.append((nanoseconds(first.header.stamp) - stamp) * 1e-9)
-    assert np.median(delays) < 0.1
     graph.until(lambda: len(outputs) >= 4)
     assert tuple(outputs[-1].name) == robot.joint_names
 

@@ -19,7 +19,9 @@ from rejshand_ros.training.augment import (
 from rejshand_ros.training.batches import BatchMaker, Source, prefetched
 from rejshand_ros.training.config import load_train_config, train_config
 from rejshand_ros.training.crops import CropStore
-from rejshand_ros.training.photographs import is_held_out, load_photographs
+from rejshand_ros.training.photograph_backgrounds import cut_photographs
+from rejshand_ros.training.photographs import load_photographs
+from rejshand_ros.training.split import is_held_out
 from rejshand_ros.training.synthetic import crops_of_samples
 
 
@@ -184,6 +186,30 @@ def test_photographs_are_split_by_group(tmp_path: Path) -> None:
     assert all(is_held_out(group) for group in held_out.group)
     again, _ = load_photographs(folder, tmp_path / "cache")
     assert np.array_equal(again.crops, training.crops)
+
+
+def test_backgrounds_show_no_hand_and_no_photograph_kept_for_evaluation(tmp_path: Path) -> None:
+    import json
+
+    import cv2
+
+    folder, lines, groups = tmp_path / "photos", [], [f"g{i}" for i in range(24)]
+    folder.mkdir()
+    assert 0 < sum(map(is_held_out, groups)) < len(groups)
+    for group in groups:
+        # Hands are white; what is kept for evaluation is bright, the rest dark.
+        image = np.full((480, 640, 3), 150 if is_held_out(group) else 60, np.uint8)
+        image[150:300, 200:330] = 255
+        cv2.imwrite(str(folder / f"{group}.png"), image)
+        hand = {"uv": [[200, 150], [329, 299]]}
+        boxes = [[200, 150, 330, 300]]
+        label = {"image": f"{group}.png", "hands": [hand], "boxes": boxes, "group": group}
+        lines.append(json.dumps(label))
+    (folder / "labels.jsonl").write_text("\n".join(lines))
+    written = cut_photographs(folder / "labels.jsonl", tmp_path / "out", limit=10)
+    pictures = [cv2.imread(str(path)) for path in (tmp_path / "out").iterdir()]
+    assert 0 < written == len(pictures) <= 10
+    assert all(picture.max() < 70 for picture in pictures)
 
 
 def test_bad_photographs_are_named(tmp_path: Path) -> None:

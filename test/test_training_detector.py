@@ -13,7 +13,6 @@ from rejshand_ros.errors import ModelFileError  # noqa: E402
 from rejshand_ros.training.detector_data import (  # noqa: E402
     LabelledHand,
     Photograph,
-    is_held_out,
     load_photographs,
     load_rendered,
 )
@@ -25,6 +24,7 @@ from rejshand_ros.training.detector_network import (  # noqa: E402
     DetectorNetwork,
     detector_loss,
 )
+from rejshand_ros.training.split import is_held_out  # noqa: E402
 
 
 def _scene(right: bool = True) -> Photograph:

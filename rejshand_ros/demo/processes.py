@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 from rejshand_ros.errors import ProcessError
 from rejshand_ros.nodes.supervision import GO, LIFELINE_FD, READY_FD
@@ -222,11 +222,6 @@ class ProcessGroup:
         status = child.process.returncode
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
         return ProcessError(f"{child.spec.name} ended with {how}: {_last_line(child.log)}")
-
-    def show_log(self, name: str, stream: TextIO, lines: int = 20) -> None:
-        """Write the end of a process's output."""
-        text = self._children[name].log.read_text(errors="replace")
-        stream.write("\n".join(text.splitlines()[-lines:]) + "\n")
 
     def __enter__(self) -> Self:
         """Return the group itself."""

@@ -80,13 +80,6 @@ class Fields:
             raise ConfigError(f"{self._where}.{key} is {value!r}; valid: {low}, up to {most:g}")
         return float(value)
 
-    def flag(self, key: str, default: Any = _REQUIRED) -> bool:
-        """True or false."""
-        value = self.raw(key, default)
-        if not isinstance(value, bool):
-            raise ConfigError(f"{self._where}.{key} is {value!r}; true or false is needed")
-        return value
-
     def vector(self, key: str, default: Any = _REQUIRED, size: int = 3) -> Array:
         """Finite numbers (size,)."""
         value = self.raw(key, default)

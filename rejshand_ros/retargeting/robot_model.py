@@ -153,17 +153,6 @@ class RobotModel:
             [self._data.oMi[j].translation for j in self._model.supports[joint] if j > 0]
         )
 
-    def link_jacobian(self, positions: Array, link: str) -> Array:
-        """Jacobian (3, n) of a link's origin in the root link's axes, by pinocchio."""
-        jacobian = pinocchio.computeFrameJacobian(
-            self._model,
-            self._data,
-            self._configuration(positions),
-            self._frame(link),
-            pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED,
-        )
-        return np.asarray(jacobian[:3][:, self._index_q])
-
     def tree(self, points: list[tuple[str, Array]]) -> Tree:
         """The hand as arrays.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +17,6 @@ Image = NDArray[np.uint8]
 
 CANVAS_PX = 320
 """Side of the square pictures that crops are cut from."""
-_HELD_OUT = 3, 7
-"""Groups of photographs whose checksum leaves this rest are kept for evaluation."""
 
 
 @lru_cache(maxsize=512)
@@ -76,65 +72,6 @@ def load_background_folder(folder: Path) -> list[Image]:
             raise ModelFileError(f"cannot read background {path}")
         images.append(np.asarray(image, np.uint8))
     return images
-
-
-def cut_photographs(labels: Path, folder: Path, *, limit: int = 1500, seed: int = 0) -> int:
-    """Cut squares without hands out of labelled photographs into a folder of backgrounds.
-
-    Only photographs whose hands people marked with boxes are used, and only groups for training;
-    a square may touch no box and no keypoint's neighbourhood.
-
-    Args:
-        labels: labels.jsonl beside the photographs' folders.
-        folder: Written: JPEG files.
-        limit: At most so many squares.
-        seed: Of the random choices.
-
-    Returns:
-        How many were written.
-
-    Raises:
-        ModelFileError: A photograph is unreadable.
-    """
-    rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.loads(line) for line in labels.read_text().splitlines()]
-    entries = [e for e in lines if e["boxes"] and not _held_out(e["group"])]
-    written = 0
-    for index in rng.permutation(len(entries)):
-        entry = entries[index]
-        image = cv2.imread(str(labels.parent / entry["image"]))
-        if image is None:
-            raise ModelFileError(f"cannot read {labels.parent / entry['image']}")
-        square = _free_square(rng, np.asarray(image, np.uint8), entry)
-        if square is not None and written < limit:
-            shrunk = cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(folder / f"{written:05d}.jpg"), shrunk, [cv2.IMWRITE_JPEG_QUALITY, 88])
-            written += 1
-    return written
-
-
-def _held_out(group: str) -> bool:
-    rest, divisor = _HELD_OUT
-    return zlib.crc32(group.encode()) % divisor == rest
-
-
-def _free_square(rng: np.random.Generator, image: Image, entry: dict[str, list]) -> Image | None:  # type: ignore[type-arg]
-    """A random large square that keeps clear of all hands, if there is one."""
-    height, width = image.shape[:2]
-    taken = [np.array(box, float) for box in entry["boxes"]]
-    for hand in entry["hands"]:
-        uv = np.array(hand["uv"])
-        margin = 0.3 * float(np.ptp(uv, axis=0).max())
-        taken.append(np.concatenate([uv.min(0) - margin, uv.max(0) + margin]))
-    for _ in range(30):
-        side = int(rng.uniform(0.3, 0.95) * min(height, width))
-        x, y = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
-        if side >= 120 and not any(
-            x < b[2] and b[0] < x + side and y < b[3] and b[1] < y + side for b in taken
-        ):
-            return image[y : y + side, x : x + side]
-    return None
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, float, float]:

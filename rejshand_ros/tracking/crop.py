@@ -109,11 +109,6 @@ class CropCamera:
             matrix, rotation, homography / homography[2, 2],
         )  # fmt: skip
 
-    @property
-    def camera_from_crop(self) -> Array:
-        """(3, 3) takes crop axes to camera axes: the inverse of `crop_from_camera`."""
-        return np.asarray(self.crop_from_camera.T)
-
     @cached_property
     def image_from_crop(self) -> Array:
         """(3, 3) homography from crop pixels to full-image pixels."""

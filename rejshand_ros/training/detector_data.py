@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from rejshand_ros.errors import ModelFileError
 from rejshand_ros.hand.keypoints import MIDDLE_MCP, WRIST
 from rejshand_ros.synthetic.shards import load_shard
+from rejshand_ros.training.split import is_held_out
 
 BOX_SCALE = 1.25
 """Side of a hand's box over the longer side of its keypoints' hull."""
@@ -54,11 +54,6 @@ class Photograph:
     hands: tuple[LabelledHand, ...]
     folder: str
     group: str
-
-
-def is_held_out(group: str) -> bool:
-    """Whether a group of photographs is kept for evaluation (about one in seven)."""
-    return zlib.crc32(group.encode()) % 7 == 3
 
 
 def load_photographs(folder: Path, *, held_out: bool, longest_px: int = 320) -> list[Photograph]:

@@ -22,6 +22,7 @@ from rejshand_ros.hand.template import VERTEX_COUNT, load_template
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.training.corrupt import CorruptImages
 from rejshand_ros.training.crops import CropStore
+from rejshand_ros.training.split import is_held_out
 
 CROP_SIZE = 256
 """Side of a cached crop, pixels."""
@@ -75,11 +76,6 @@ def load_photographs(
     store = CropStore.load(path)
     held_out = np.array([is_held_out(str(group)) for group in store.group])
     return store.take(~held_out), store.take(held_out)
-
-
-def is_held_out(group: str) -> bool:
-    """Whether a group is kept for validation: the same seventh on every machine, in every run."""
-    return zlib.crc32(group.encode()) % 7 == 3
 
 
 def prepare_photographs(folder: Path, config: PhotographConfig) -> CropStore:
