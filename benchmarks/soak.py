@@ -252,6 +252,11 @@ def judged(samples: Sequence[Sample], delays_ms: Sequence[float]) -> dict[str, A
         "handles": handles,
         "handles_grown": sum(max(0, handles[1][name] - handles[0][name]) for name in names),
         "latency_p95_ms": p95,
+        # A drift shows as a slope, another hour of the machine's as a step.
+        "latency_p95_ms_by_tenth": [
+            float(np.percentile(part(delays_ms, tenth / 10, (tenth + 1) / 10), 95))
+            for tenth in range(10)
+        ],
         "latency_p95_ratio": p95[1] / p95[0],
     }
 

@@ -21,7 +21,7 @@ from rejshand_ros.network.rejshand import NetworkOutput  # noqa: E402
 from rejshand_ros.synthetic.generator import SyntheticGenerator  # noqa: E402
 from rejshand_ros.synthetic.sample import SyntheticConfig  # noqa: E402
 from rejshand_ros.training.augment import NO_AUGMENTATION  # noqa: E402
-from rejshand_ros.training.batches import Source  # noqa: E402
+from rejshand_ros.training.batches import BatchMaker, Source  # noqa: E402
 from rejshand_ros.training.config import ScheduleConfig, TrainConfig  # noqa: E402
 from rejshand_ros.training.loop import learning_rate, make_state, train, train_step  # noqa: E402
 from rejshand_ros.training.losses import LossConfig, Targets, losses, place_loss  # noqa: E402
@@ -115,19 +115,18 @@ def test_place_loss_is_least_at_the_label() -> None:
 
 
 @pytest.mark.slow
-def test_overfits_eight_hands(source: Source, tmp_path: Path) -> None:
-    config = _config(tmp_path, steps=30, batch=8, rate=3e-3, weight_decay=0.0, ema=0.0, clip=10.0)
-    config = replace(config, losses=LossConfig(keypoints_2d=4.0, place=0.2))
-    first: dict[str, float] = {}
-
-    def report(step: int, values: dict[str, float], average: object) -> None:
-        first.setdefault("vertices", values["vertices"])
-        first["last"] = values["vertices"]
-        first["flat"] = values["keypoints_2d"]
-
-    train(config, [source], report=report)
-    assert first["last"] < 0.8 * first["vertices"]
-    assert first["flat"] < 0.25
+def test_overfits_eight_hands_to_a_millimetre(source: Source, tmp_path: Path) -> None:
+    """Every block carries what it must: eight hands are learned by heart, vertex by vertex."""
+    torch.set_num_threads(2)
+    config = _config(tmp_path, steps=800, batch=8, rate=3e-3, weight_decay=0.0, ema=0.0, clip=1.0)
+    config = replace(config, losses=LossConfig(keypoints_2d=4.0, place=0.2), save_every=10_000)
+    network = train(config, [source]).network.eval()
+    batch = BatchMaker([source], _NETWORK.input_size, 8, NO_AUGMENTATION).make(0)
+    with torch.no_grad():
+        output = network(torch.as_tensor(batch.images))
+    for name in ("vertices", "keypoints_3d"):
+        off = getattr(output, name) - torch.as_tensor(getattr(batch, name))
+        assert off.norm(dim=2).mean() < 1e-3, name
 
 
 @pytest.mark.parametrize("extra", [{}, {"flat_until": 0.4, "lift_most": 2}])
@@ -155,8 +154,6 @@ def test_schedules() -> None:
 
 
 def test_nan_stops_with_an_error(source: Source, tmp_path: Path) -> None:
-    from rejshand_ros.training.batches import BatchMaker
-
     config = _config(tmp_path)
     batch = BatchMaker([source], 64, 4, NO_AUGMENTATION).make(0)
     batch.weight[2] = np.nan
