@@ -48,7 +48,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         shared_memory.sweep()
         keep_freed_memory()
         _init(argv)
-        executor = make_executor()
+        executor = make_executor(driven_by_events=node_class.DRIVEN_BY_EVENTS)
         node = node_class()
         executor.add_node(node)
         if node.config.autostart:
@@ -84,7 +84,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def make_executor(context: Context | None = None) -> Executor:
+def make_executor(context: Context | None = None, *, driven_by_events: bool = True) -> Executor:
     """The executor of a node.
 
     The one that is told what is ready, where rclpy has it (from Kilted on), instead of the one
@@ -92,7 +92,10 @@ def make_executor(context: Context | None = None) -> Executor:
 
     Args:
         context: Whose nodes it runs; rclpy's own by default.
+        driven_by_events: False for the other in any case.
     """
+    if not driven_by_events:
+        return SingleThreadedExecutor(context=context)
     try:
         from rclpy.experimental import EventsExecutor
     except ImportError:
