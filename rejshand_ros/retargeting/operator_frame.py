@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
@@ -16,19 +15,6 @@ _PRIOR = 1.0
 """Weight of the last frame, in units of what the palm says about its weakest axis."""
 _MOTION_RAD = 0.2
 """Turns of this size are taken for motion rather than noise: the prior halves there."""
-
-
-_NONE = np.zeros((0, 3))
-"""No last rotation."""
-
-
-@njit("f8[:, ::1](f8[:, ::1])", cache=True)
-def _rotation(correlation: Array) -> Array:
-    """The rotation nearest to a matrix (3, 3): Kabsch's, reflections excluded."""
-    u, _, vt = np.linalg.svd(correlation)
-    if np.linalg.det(u) * np.linalg.det(vt) < 0:
-        u[:, 2] = -u[:, 2]
-    return np.ascontiguousarray(u @ vt)
 
 
 class OperatorFrame:
@@ -68,8 +54,14 @@ class OperatorFrame:
         palm = palm - palm.mean(0)
         self._learn(keypoints)
         assert self._shape is not None
-        last = _NONE if self.rotation is None else self.rotation
-        rotation = _laid(np.ascontiguousarray(palm), self._shape, last)
+        shape = self._shape
+        rotation = _rotation(palm.T @ shape)
+        if self.rotation is not None:
+            turn = self.rotation.T @ rotation
+            angle = np.arccos(np.clip((np.trace(turn) - 1.0) / 2.0, -1.0, 1.0))
+            weakest = float((shape[:, 0] ** 2 + shape[:, 1] ** 2).sum())
+            weight = _PRIOR * weakest / (1.0 + (angle / _MOTION_RAD) ** 2)
+            rotation = _rotation(palm.T @ shape + weight * self.rotation)
         self.rotation = rotation
         return np.asarray((keypoints - keypoints[WRIST]) @ rotation)
 
@@ -88,21 +80,9 @@ class OperatorFrame:
             self._shape = self._shape + _LEARN * (local - self._shape)
 
 
-@njit("f8[:, ::1](f8[:, ::1], f8[:, ::1], f8[:, ::1])", cache=True)
-def _laid(palm: Array, shape: Array, last: Array) -> Array:
-    """The rotation that lays a shape (n, 3) on a palm's points (n, 3), with the last as a prior.
-
-    Args:
-        palm: The points, metres, about their mean.
-        shape: The same points in the operator frame.
-        last: (3, 3) the last frame's rotation; (0, 3) for none.
-    """
-    correlation = palm.T @ shape
-    rotation = _rotation(correlation)
-    if len(last) > 0:
-        turn = np.trace(last.T @ rotation)
-        angle = np.arccos(min(max((turn - 1.0) / 2.0, -1.0), 1.0))
-        weakest = (shape[:, 0] ** 2 + shape[:, 1] ** 2).sum()
-        weight = _PRIOR * weakest / (1.0 + (angle / _MOTION_RAD) ** 2)
-        rotation = _rotation(correlation + weight * last)
-    return rotation
+def _rotation(correlation: Array) -> Array:
+    """The rotation nearest to a matrix (3, 3): Kabsch's, reflections excluded."""
+    u, _, vt = np.linalg.svd(correlation)
+    if np.linalg.det(u) * np.linalg.det(vt) < 0:
+        u[:, 2] = -u[:, 2]
+    return np.asarray(u @ vt)
