@@ -85,7 +85,8 @@ help:
 demo: install $(if $(INPUT),,$(STAMPS)/clip)
 	@exec $(PY) -m rejshand_ros.cli demo $(DEMO_ARGUMENTS)
 
-test: $(STAMPS)/dev install
+# The demo's installation first: what it compiles must need nothing that only the tests install.
+test: install $(STAMPS)/dev
 	@exec $(PY) -m pytest $(ARGS)
 
 bench: $(STAMPS)/training install
@@ -121,8 +122,8 @@ $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)
 	@$(LOGGED) "building the messages and the package" $(LOGS)/build.log $(COLCON_BUILD)
 	@touch $@
 
-$(STAMPS)/compiled: $(wildcard rejshand_ros/retargeting/*.py) | $(STAMPS)/core
-	@$(LOGGED) "compiling the solver" $(LOGS)/compiled.log $(PY) -m rejshand_ros.demo.warm_up
+$(STAMPS)/compiled: $(wildcard rejshand_ros/retargeting/*.py rejshand_ros/tracking/*.py) | $(STAMPS)/core
+	@$(LOGGED) "compiling the solver and the filters" $(LOGS)/compiled.log $(PY) -m rejshand_ros.demo.warm_up
 	@touch $@
 
 # The clips lie in the user's cache; where they are gone the demo renders them again.

@@ -7,15 +7,17 @@ import numpy as np
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.retargeting.retargeter import Retargeter
 from rejshand_ros.retargeting.robot_hand import available_hands, load_robot_hand
+from rejshand_ros.tracking.load import load_tracker
 from rejshand_ros.viewing.robot_view import RobotView
 
 
 def warm_up() -> None:
-    """Build every solver and draw every hand once; the machine code stays beside the sources.
+    """Build tracker and solvers and draw every hand once; their machine code is kept.
 
     Raises:
         RejshandError: A hand's description is wrong.
     """
+    load_tracker(device="cpu")
     for hand, sides in available_hands().items():
         for side in sides:
             robot = load_robot_hand(hand, Side(side))
