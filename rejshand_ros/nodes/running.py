@@ -31,13 +31,16 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
     Returns:
         The exit status: 0, 1 for a failure, 2 for a wrong parameter.
     """
-    stop = threading.Event()
+    # No lock, as an Event has: a second signal may come while the first one's handler holds it.
+    stopping = False
     executor: Executor | None = None
 
     def request_stop(*_: Any) -> None:
-        stop.set()
-        if executor is not None:
-            executor.wake()
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            if executor is not None:
+                executor.wake()
 
     signal.signal(signal.SIGINT, request_stop)
     signal.signal(signal.SIGTERM, request_stop)
@@ -55,12 +58,12 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
             node.transition(node.trigger_configure)
         go = threading.Event()
         supervision.watch(go.set, request_stop)
-        while supervision.asked_for and not stop.is_set() and (missing := node.unconnected()):
+        while supervision.asked_for and not stopping and (missing := node.unconnected()):
             # For how long is the parent's affair; it shows this line when its patience ends.
             node.get_logger().info(f"waiting: {'; '.join(missing)}", throttle_duration_sec=5.0)
             executor.spin_once(timeout_sec=_CONNECTED_S)
         supervision.say_ready()
-        while not (stop.is_set() or node.finished.is_set()):
+        while not (stopping or node.finished.is_set()):
             if go.is_set() and node.config.autostart:
                 go.clear()
                 node.transition(node.trigger_activate)
@@ -78,7 +81,9 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         if node is not None:
             node.destroy_node()
         if rclpy.ok():
-            rclpy.shutdown()
+            # Taking back handlers that it never had, rclpy would for a moment leave none at all:
+            # the signal of that moment would kill this process.
+            rclpy.shutdown(uninstall_handlers=False)
         # After Ctrl-C `ros2 launch` sends a second one once the first node has ended. While Python
         # takes itself apart it would kill this process, and a clean end read as a failure.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
