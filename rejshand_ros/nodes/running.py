@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from rejshand_ros.errors import ConfigError, RejshandError
 from rejshand_ros.nodes import shared_memory
 from rejshand_ros.nodes.allocator import keep_freed_memory
 from rejshand_ros.nodes.base import ChainNode
+from rejshand_ros.nodes.participant import numbered_participant
 from rejshand_ros.nodes.supervision import Supervision
 
 _SPIN_S = 0.1
@@ -50,9 +52,10 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         # This very process may be what replaces one that was killed.
         shared_memory.sweep()
         keep_freed_memory()
-        _init(argv)
-        executor = make_executor(driven_by_events=node_class.DRIVEN_BY_EVENTS)
-        node = node_class()
+        with numbered_participant(_domain()):
+            _init(argv)
+            executor = make_executor(driven_by_events=node_class.DRIVEN_BY_EVENTS)
+            node = node_class()
         executor.add_node(node)
         if node.config.autostart:
             node.transition(node.trigger_configure)
@@ -106,6 +109,12 @@ def make_executor(context: Context | None = None, *, driven_by_events: bool = Tr
     except ImportError:
         return SingleThreadedExecutor(context=context)
     return EventsExecutor(context=context)
+
+
+def _domain() -> int:
+    """The ROS domain; what is no number, rclpy will refuse."""
+    text = os.environ.get("ROS_DOMAIN_ID", "")
+    return int(text) if text.isdigit() else 0
 
 
 def _init(argv: Sequence[str] | None) -> None:
