@@ -68,8 +68,6 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
 
     NAME: ClassVar[str]
     CONFIG: ClassVar[type[NodeConfig]] = NodeConfig
-    DRIVEN_BY_EVENTS: ClassVar[bool] = True
-    """Run on the executor that is driven by events: see `rejshand_ros.nodes.running`."""
 
     config: ConfigT
 

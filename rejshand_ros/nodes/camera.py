@@ -65,8 +65,6 @@ class CameraNode(ChainNode[CameraConfig]):
 
     NAME = "camera"
     CONFIG = CameraConfig
-    # Killed and started again beside a driven one, the chain stayed without images now and then.
-    DRIVEN_BY_EVENTS = False
 
     def configure(self) -> None:
         """Open the source and the publishers."""

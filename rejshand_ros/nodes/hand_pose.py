@@ -70,8 +70,6 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
 
     NAME = "hand_pose"
     CONFIG = HandPoseConfig
-    # Killed and started again beside a driven one, the chain stayed without images now and then.
-    DRIVEN_BY_EVENTS = False
 
     def configure(self) -> None:
         """Load the network, then open the topics."""

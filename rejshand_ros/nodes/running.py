@@ -54,7 +54,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         keep_freed_memory()
         with numbered_participant(_domain()):
             _init(argv)
-            executor = make_executor(driven_by_events=node_class.DRIVEN_BY_EVENTS)
+            executor = make_executor()
             node = node_class()
         executor.add_node(node)
         if node.config.autostart:
@@ -92,7 +92,7 @@ def run_node(node_class: type[ChainNode[Any]], argv: Sequence[str] | None = None
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def make_executor(context: Context | None = None, *, driven_by_events: bool = True) -> Executor:
+def make_executor(context: Context | None = None) -> Executor:
     """The executor of a node.
 
     The one that is told what is ready, where rclpy has it (from Kilted on), instead of the one
@@ -100,10 +100,7 @@ def make_executor(context: Context | None = None, *, driven_by_events: bool = Tr
 
     Args:
         context: Whose nodes it runs; rclpy's own by default.
-        driven_by_events: False for the other in any case.
     """
-    if not driven_by_events:
-        return SingleThreadedExecutor(context=context)
     try:
         from rclpy.experimental import EventsExecutor
     except ImportError:
