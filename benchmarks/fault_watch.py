@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,16 @@ class Watch:
                 recovery.processes = now - ended
             time.sleep(0.02)
         return recovery
+
+    def longest_pause(self, since: float) -> float:
+        """The longest time between two commands from then on, seconds.
+
+        Args:
+            since: Seconds of the steady clock.
+        """
+        with self._lock:
+            times = [receipt.at for receipt in self.seen if receipt.at >= since]
+        return max((later - earlier for earlier, later in pairwise(times)), default=float("inf"))
 
     def close(self) -> None:
         """Cease to listen."""

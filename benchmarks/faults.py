@@ -64,6 +64,7 @@ def one_fault(fault: Fault, chain: FaultChain, watch: Watch) -> dict[str, Any]:
         "lasted_s": ended - began,
         "recovered_s": recovery.seconds,
         "parts_s": asdict(recovery),
+        "command_pause_s": watch.longest_pause(began),
         "bystanders_died": died,
         "violations": watch.rules.violations[broken_before:],
         "recovered": recovery.seconds <= RECOVERY_S and not died,
@@ -101,13 +102,18 @@ def run(
 
 
 def by_kind(done: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """How long the recovery from each kind took."""
-    times: dict[str, list[float]] = {}
+    """How long the recovery from each kind took, and the longest pause of the commands."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
     for fault in done:
-        times.setdefault(fault["fault"], []).append(fault["recovered_s"])
+        kinds.setdefault(fault["fault"], []).append(fault)
     return {
-        name: {"count": len(values), "mean_s": sum(values) / len(values), "max_s": max(values)}
-        for name, values in sorted(times.items())
+        name: {
+            "count": len(faults),
+            "mean_s": sum(fault["recovered_s"] for fault in faults) / len(faults),
+            "max_s": max(fault["recovered_s"] for fault in faults),
+            "command_pause_s": max(fault["command_pause_s"] for fault in faults),
+        }
+        for name, faults in sorted(kinds.items())
     }
 
 
@@ -151,7 +157,8 @@ def measure() -> None:
     kinds = by_kind(done)
     print(
         table(
-            ("fault", "times", "mean [s]", "max [s]"), [(n, *k.values()) for n, k in kinds.items()]
+            ("fault", "times", "mean [s]", "max [s]", "longest pause of commands [s]"),
+            [(n, *k.values()) for n, k in kinds.items()],
         )
     )
     recovered = [fault["recovered_s"] for fault in done]
