@@ -131,6 +131,23 @@ def test_camera_plays_a_folder_with_scheduled_stamps(graph, folder_of_images):
     assert infos[0].k[0] == 0.0
 
 
+def test_the_disk_waits_until_the_network_has_had_its_image(graph, folder_of_images):
+    raw = graph.collect(Image, "image_raw", 20)
+    came = []
+    graph.probe.create_subscription(
+        CompressedImage,
+        "image_raw/compressed",
+        lambda message: came.append((nanoseconds(message.header.stamp), time.time_ns())),
+        20,
+    )
+    graph.add(
+        CameraNode, input=str(folder_of_images), fps=50, transport="both", wait_for_subscribers=2
+    )
+    graph.until(lambda: len(raw) == len(came) == 10)
+    assert [nanoseconds(message.header.stamp) for message in raw] == [stamp for stamp, _ in came]
+    assert min(now - stamp for stamp, now in came) >= 0.4 * 20_000_000
+
+
 def test_the_cameras_compression_changes_while_it_plays(graph, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     cv2.imwrite(str(tmp_path / "000.png"), noise)

@@ -58,15 +58,39 @@ def test_hands_are_shown_on_the_image_they_were_found_in() -> None:
     feed = ViewFeed()
     for number in range(3):
         feed.keep_image(serialised_image(STAMP_NS + number))
-    feed.keeper("hands")(serialised_hands(STAMP_NS + 1))
+    feed.keep_hands(serialised_hands(STAMP_NS + 1))
     found = feed.picture_with_hands()
     assert found is not None
     assert found[0] == serialised_image(STAMP_NS + 1)
     assert [hand.side for hand in found[1]] == [Side.RIGHT]
     assert feed.picture_with_hands() is None
     # Hands without their image show nothing rather than a skeleton on another image.
-    feed.keeper("hands")(serialised_hands(STAMP_NS + 9))
+    feed.keep_hands(serialised_hands(STAMP_NS + 9))
     assert feed.picture_with_hands() is None
+
+
+def test_hands_wait_for_an_image_that_comes_after_them_and_after_newer_hands() -> None:
+    feed = ViewFeed()
+    for number in range(3):
+        feed.keep_hands(serialised_hands(STAMP_NS + number))
+        assert feed.picture_with_hands() is None
+        if number:
+            feed.keep_image(serialised_image(STAMP_NS + number - 1))
+            found = feed.picture_with_hands()
+            assert found is not None
+            assert found[0] == serialised_image(STAMP_NS + number - 1)
+    # Those whose image was lost do not come back once newer ones were shown.
+    feed.keep_image(serialised_image(STAMP_NS - 1))
+    assert feed.picture_with_hands() is None
+
+
+def test_a_mesh_does_not_wait_for_its_image() -> None:
+    feed = ViewFeed()
+    feed.keep_hands(serialised_hands(STAMP_NS))
+    feed.keeper("right/mesh")(mesh_to_cdr(followed_hand(), CAMERA))
+    assert feed.surface(Side.RIGHT) is not None
+    feed.keep_image(serialised_image(STAMP_NS))
+    assert feed.picture_with_hands() is not None
 
 
 def test_the_surface_stands_in_the_wrist_frame() -> None:
@@ -74,7 +98,7 @@ def test_the_surface_stands_in_the_wrist_frame() -> None:
     feed.keeper("right/mesh")(mesh_to_cdr(followed_hand(), CAMERA))
     assert feed.surface(Side.RIGHT) is None
     feed.keep_image(serialised_image(STAMP_NS))
-    feed.keeper("hands")(serialised_hands(STAMP_NS))
+    feed.keep_hands(serialised_hands(STAMP_NS))
     feed.picture_with_hands()
     feed.keeper("right/mesh")(mesh_to_cdr(followed_hand(), CAMERA))
     np.testing.assert_allclose(feed.surface(Side.RIGHT), load_template().vertices, atol=1e-6)

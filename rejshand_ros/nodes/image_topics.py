@@ -44,22 +44,21 @@ class ImageTopics:
         """How many listen to the images."""
         return sum(p.get_subscription_count() for p in (self._raw, self._compressed) if p)
 
-    def publish(
-        self, image: BgrImage, camera: PinholeCamera, stamp_ns: int, frame: str, quality: int = 90
-    ) -> None:
-        """Publish an image and its CameraInfo.
+    @property
+    def for_the_disk(self) -> bool:
+        """Whether somebody listens to raw images and somebody to compressed ones."""
+        both = (self._raw, self._compressed)
+        return all(p is not None and p.get_subscription_count() for p in both)
+
+    def publish(self, image: BgrImage, camera: PinholeCamera, stamp_ns: int, frame: str) -> None:
+        """Publish an image and its CameraInfo, but for the compressed one.
 
         Args:
             image: (H, W, 3) uint8, BGR.
             camera: What took it.
             stamp_ns: When.
             frame: Its optical frame.
-            quality: Of the JPEG, 1 to 100.
-
-        Raises:
-            InputError: The image cannot be compressed.
         """
-        stamped = header(stamp_ns, frame)
         # Whoever gets the first image of a camera is to know what took it; later it can wait.
         introduced, self._camera = self._camera is camera, camera
         if not introduced:
@@ -67,13 +66,28 @@ class ImageTopics:
         # What the network waits for goes first; compressing would hold it up.
         if self._raw is not None:
             raw = raw_message(image)
-            raw.header = stamped
+            raw.header = header(stamp_ns, frame)
             self._raw.publish(raw)
         if introduced:
             self._info.publish(camera_to_message(camera, stamp_ns, frame))
+
+    def publish_compressed(
+        self, image: BgrImage, stamp_ns: int, frame: str, quality: int = 90
+    ) -> None:
+        """Publish the compressed image, if anybody wants it, after `publish`.
+
+        Args:
+            image: (H, W, 3) uint8, BGR.
+            stamp_ns: When it was taken.
+            frame: Its optical frame.
+            quality: Of the JPEG, 1 to 100.
+
+        Raises:
+            InputError: The image cannot be compressed.
+        """
         if self._compressed is not None and self._compressed.get_subscription_count():
             compressed = jpeg_message(image, quality)
-            compressed.header = stamped
+            compressed.header = header(stamp_ns, frame)
             self._compressed.publish(compressed)
 
     def deliver(self) -> None:

@@ -67,4 +67,5 @@ class SceneCameraTopics:
     def _draw(self, states: Sequence[HandState], now_ns: int) -> None:
         image = np.ascontiguousarray(self._camera.render(states)[..., ::-1])
         self._topics.publish(image, self._camera.camera, now_ns, FRAME)
+        self._topics.publish_compressed(image, now_ns, FRAME)
         self.drawn += 1

@@ -47,6 +47,7 @@ class ViewFeed:
         """Begin with nothing."""
         self._newest: dict[str, bytes] = {}
         self._images: OrderedDict[int, bytes] = OrderedDict()
+        self._hands: OrderedDict[int, bytes] = OrderedDict()
         self._wrists: OrderedDict[tuple[Side, int], Array] = OrderedDict()
 
     def keeper(self, key: str) -> Callable[[bytes], None]:
@@ -62,6 +63,11 @@ class ViewFeed:
         self._images[serialised_stamp_ns(data)] = data
         _trim(self._images)
 
+    def keep_hands(self, data: bytes) -> None:
+        """Keep hands until their image is there, which is compressed after they are found."""
+        self._hands[serialised_stamp_ns(data)] = data
+        _trim(self._hands)
+
     def take(self, key: str) -> bytes | None:
         """The newest message under a key that has not been taken yet."""
         return self._newest.pop(key, None)
@@ -76,19 +82,28 @@ class ViewFeed:
         Raises:
             InputError: The hands' message makes no sense.
         """
-        data = self.take("hands")
-        if data is None:
+        stamp_ns = next((stamp for stamp in reversed(self._hands) if stamp in self._images), None)
+        if stamp_ns is None:
             return None
+        data = self._hands[stamp_ns]
+        while self._hands.popitem(last=False)[0] != stamp_ns:
+            pass
+        return self._images[stamp_ns], live_hands(self._read_hands(data))
+
+    def _read_hands(self, data: bytes) -> list[TrackedHand]:
+        """Hands of a message; their wrists are remembered."""
         message = deserialize_message(data, HandPoseArray)
         hands = [hand for pose in message.hands if (hand := hand_from_message(pose)) is not None]
         for hand in hands:
             self._wrists[hand.side, hand.stamp_ns] = hand.camera_from_wrist.rotation
         _trim(self._wrists)
-        image = self._images.get(serialised_stamp_ns(data))
-        return None if image is None else (image, live_hands(hands))
+        return hands
 
     def surface(self, side: Side) -> Array | None:
-        """The newest mesh, once: (778, 3) metres in the wrist frame; None where there is none.
+        """The newest mesh whose hand is known, once; None where there is none.
+
+        Returns:
+            (778, 3) metres in the wrist frame.
 
         Raises:
             InputError: The mesh's message makes no sense.
@@ -97,6 +112,9 @@ class ViewFeed:
         if data is None:
             return None
         stamp_ns, vertices = mesh_from_cdr(data)
+        # The image that the mesh belongs to may still be on its way.
+        if (side, stamp_ns) not in self._wrists and stamp_ns in self._hands:
+            self._read_hands(self._hands[stamp_ns])
         rotation = self._wrists.get((side, stamp_ns))
         return None if rotation is None else vertices @ rotation
 

@@ -100,7 +100,7 @@ class ViewerNode(ChainNode[ViewerConfig]):
         self._image_type = CompressedImage if compressed else Image
         topic = f"{config.image_topic}/compressed" if compressed else config.image_topic
         self.listen(self._image_type, topic, self._feed.keep_image, qos.recent(), raw=True)
-        self._keep(HandPoseArray, "hands", "hands")
+        self.listen(HandPoseArray, "hands", self._feed.keep_hands, qos.recent(), raw=True)
         for side in self._sides:
             self._keep(HandMesh, f"{side}/hand_mesh", f"{side}/mesh")
             self._keep(JointState, f"{side}/joint_states", f"{side}/joints")
