@@ -23,8 +23,9 @@ from rejshand_ros.synthetic.sample import SyntheticConfig  # noqa: E402
 from rejshand_ros.training.augment import NO_AUGMENTATION  # noqa: E402
 from rejshand_ros.training.batches import BatchMaker, Source  # noqa: E402
 from rejshand_ros.training.config import ScheduleConfig, TrainConfig  # noqa: E402
-from rejshand_ros.training.loop import learning_rate, make_state, train, train_step  # noqa: E402
+from rejshand_ros.training.loop import make_state, train, train_step  # noqa: E402
 from rejshand_ros.training.losses import LossConfig, Targets, losses, place_loss  # noqa: E402
+from rejshand_ros.training.schedule import learning_rate  # noqa: E402
 from rejshand_ros.training.state import network_of_run  # noqa: E402
 from rejshand_ros.training.synthetic import crops_of_samples  # noqa: E402
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +17,12 @@ from rejshand_ros.network.backbone import freeze_stages
 from rejshand_ros.network.build import build_network
 from rejshand_ros.network.rejshand import NetworkOutput, ReJSHand
 from rejshand_ros.training.batches import Batch, BatchMaker, Source, prefetched
-from rejshand_ros.training.config import ScheduleConfig, TrainConfig
+from rejshand_ros.training.config import TrainConfig
 from rejshand_ros.training.device_batches import DeviceBatchMaker, endless
 from rejshand_ros.training.losses import Targets, losses, place_loss
 from rejshand_ros.training.precision import Precision
 from rejshand_ros.training.processes import ALONE, Processes, share_batch_norm
+from rejshand_ros.training.schedule import RunClock, learning_rate, make_optimiser
 from rejshand_ros.training.state import (
     TrainState,
     averaged_copy,
@@ -32,16 +31,6 @@ from rejshand_ros.training.state import (
 )
 
 Report = Callable[[int, dict[str, float], ReJSHand], None]
-
-
-def learning_rate(schedule: ScheduleConfig, progress: float) -> float:
-    """The rate at a share of the run (0..1)."""
-    if progress < schedule.warm_up:
-        return schedule.rate * max(progress / schedule.warm_up, 1e-3)
-    if schedule.name == "paper":
-        return schedule.rate * (1.0 if progress < 0.5 else 0.1)
-    done = (progress - schedule.warm_up) / (1.0 - schedule.warm_up)
-    return schedule.rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
 def make_state(config: TrainConfig, mesh: HandMesh | None = None) -> TrainState:
@@ -60,7 +49,7 @@ def make_state(config: TrainConfig, mesh: HandMesh | None = None) -> TrainState:
     return TrainState(
         network,
         average,
-        _optimiser(network, config.schedule),
+        make_optimiser(network, config.schedule),
         frozen=frozen,
         scaler=precision.scaler(),
     )
@@ -114,7 +103,7 @@ def train(
     share_batch_norm(state.network, processes)
     device = next(state.network.parameters()).device
     maker, batches = _batches(config, sources, state.step, device, processes)
-    clock = _Clock(config.schedule, state)
+    clock = RunClock(config.schedule, state.progress)
     sums: dict[str, float] = {}
     try:
         for batch in batches:
@@ -285,42 +274,6 @@ def _forward(
         )
         parts = {**parts, "total": parts["total"] + config.losses.place * place, "place": place}
     return parts
-
-
-class _Clock:
-    """Turns steps or elapsed time to progress."""
-
-    def __init__(self, schedule: ScheduleConfig, state: TrainState) -> None:
-        self._schedule = schedule
-        self._from, self._start = state.progress, time.monotonic()
-
-    def progress(self, step: int) -> float:
-        if self._schedule.minutes <= 0:
-            return step / self._schedule.steps
-        share = (time.monotonic() - self._start) / (60.0 * self._schedule.minutes)
-        return min(self._from + share, 1.0)
-
-
-def _optimiser(network: torch.nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
-    groups: list[dict[str, Any]] = []
-    for inside, share in ((True, schedule.backbone_rate), (False, 1.0)):
-        chosen = [
-            p
-            for name, p in network.named_parameters()
-            if p.requires_grad and name.startswith("backbone.") is inside
-        ]
-        # Biases, norms and other vectors are not decayed.
-        matrices = [p for p in chosen if p.ndim > 1]
-        vectors = [p for p in chosen if p.ndim <= 1]
-        groups += [
-            {"params": matrices, "weight_decay": schedule.weight_decay, "share": share},
-            {"params": vectors, "weight_decay": 0.0, "share": share},
-        ]
-    if schedule.optimiser == "adam":
-        for group in groups:
-            group["weight_decay"] = 0.0
-        return torch.optim.Adam(groups, lr=schedule.rate)
-    return torch.optim.AdamW(groups, lr=schedule.rate)
 
 
 def predict_store(
