@@ -98,6 +98,26 @@ def rotation_from_vector(vector: ArrayLike) -> Array:
     return np.asarray(np.eye(3) + first * cross + second * (cross @ cross))
 
 
+def rotation_vector(rotation: Array) -> Array:
+    """Axis times angle (3,), radians, of a rotation matrix (3, 3); the angle is from 0 to pi."""
+    skew = np.array(
+        [
+            rotation[2, 1] - rotation[1, 2],
+            rotation[0, 2] - rotation[2, 0],
+            rotation[1, 0] - rotation[0, 1],
+        ]
+    )
+    sine, cosine = float(np.linalg.norm(skew)) / 2, (float(np.trace(rotation)) - 1) / 2
+    angle = float(np.arctan2(sine, cosine))
+    if sine > 1e-6:
+        return np.asarray(skew * (angle / (2 * sine)))
+    if cosine > 0:
+        return np.asarray(skew / 2)
+    # A half turn: the axis is the column of R + 1 that is farthest from zero.
+    column = (rotation + np.eye(3))[:, int(np.argmax(np.diag(rotation)))]
+    return np.asarray(angle * column / np.linalg.norm(column))
+
+
 def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
     """The smallest rotation (3, 3) that takes direction a (3,) onto direction b (3,)."""
     unit_a = np.asarray(a, float) / np.linalg.norm(a)

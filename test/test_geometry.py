@@ -17,6 +17,7 @@ from rejshand_ros.geometry import (
     rotation_between,
     rotation_from_quaternion,
     rotation_from_vector,
+    rotation_vector,
 )
 
 ROTATION_VECTORS = arrays(float, 3, elements=st.floats(-3.0, 3.0))
@@ -105,3 +106,15 @@ def test_alignment_without_rotation_leaves_a_turned_hand_wrong() -> None:
     )
     turned = source @ rotation_from_vector([0, 0, 1.5]).T
     assert np.abs(align_similarity(source, turned, rotate=False) - turned).max() > 0.1
+
+
+@given(st.tuples(*[st.floats(-1.7, 1.7)] * 3))
+def test_rotation_vector_inverts_the_exponential(vector: tuple[float, ...]) -> None:
+    rotation = rotation_from_vector(vector)
+    np.testing.assert_allclose(rotation_from_vector(rotation_vector(rotation)), rotation, atol=1e-7)
+
+
+@pytest.mark.parametrize("axis", np.eye(3))
+def test_rotation_vector_of_a_half_turn(axis: np.ndarray) -> None:
+    rotation = rotation_from_vector(np.pi * axis)
+    np.testing.assert_allclose(rotation_from_vector(rotation_vector(rotation)), rotation, atol=1e-6)

@@ -9,22 +9,10 @@ from hypothesis import strategies as st
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.geometry import RigidTransform, rotation_from_vector
-from rejshand_ros.simulation.base_follower import BaseFollower, FollowerConfig, rotation_vector
+from rejshand_ros.simulation.base_follower import BaseFollower, FollowerConfig
 
 MS = 1_000_000
 vectors = st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(np.array)
-
-
-@given(vectors)
-def test_rotation_vector_is_the_inverse(vector: np.ndarray) -> None:
-    vector = vector * 1.8
-    rotation = rotation_from_vector(vector)
-    assert rotation_from_vector(rotation_vector(rotation)) == pytest.approx(rotation, abs=1e-8)
-
-
-def test_half_a_turn() -> None:
-    rotation = np.diag([1.0, -1.0, -1.0])
-    assert np.abs(rotation_vector(rotation)) == pytest.approx([np.pi, 0, 0])
 
 
 def test_towards_the_camera_is_forward_and_up_is_up() -> None:

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rejshand_ros.errors import ConfigError
-from rejshand_ros.geometry import rotation_from_vector
+from rejshand_ros.geometry import rotation_from_vector, rotation_vector
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.one_euro import (
     OneEuroConfig,
     OneEuroFilter,
     OneEuroRotation,
-    rotation_vector,
 )
 
 CONFIG = OneEuroConfig(min_cutoff_hz=1.5, beta=20.0)
@@ -99,18 +98,6 @@ def test_scale_is_the_unit() -> None:
 
 
 vectors = st.tuples(*[st.floats(-1.7, 1.7)] * 3)
-
-
-@given(vectors)
-def test_rotation_vector_inverts_the_exponential(vector: tuple[float, ...]) -> None:
-    rotation = rotation_from_vector(vector)
-    np.testing.assert_allclose(rotation_from_vector(rotation_vector(rotation)), rotation, atol=1e-7)
-
-
-@pytest.mark.parametrize("axis", np.eye(3))
-def test_rotation_vector_of_a_half_turn(axis: np.ndarray) -> None:
-    rotation = rotation_from_vector(np.pi * axis)
-    np.testing.assert_allclose(rotation_from_vector(rotation_vector(rotation)), rotation, atol=1e-6)
 
 
 @given(vectors, vectors)

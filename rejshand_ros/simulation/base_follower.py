@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rejshand_ros.errors import ConfigError
-from rejshand_ros.geometry import Array, RigidTransform, rotation_from_vector
+from rejshand_ros.geometry import RigidTransform, rotation_from_vector, rotation_vector
 
 WORLD_FROM_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """The operator faces camera and robot: towards the camera is forward (x), up stays up (z)."""
@@ -114,24 +114,3 @@ class BaseFollower:
         return RigidTransform(
             rotation_from_vector(vector) @ self._base.rotation, self._base.translation + step
         )
-
-
-def rotation_vector(rotation: Array) -> Array:
-    """Axis times angle (3,), radians, of a rotation (3, 3); 0 to pi."""
-    skew = np.array(
-        [
-            rotation[2, 1] - rotation[1, 2],
-            rotation[0, 2] - rotation[2, 0],
-            rotation[1, 0] - rotation[0, 1],
-        ]
-    )
-    sine, cosine = 0.5 * float(np.linalg.norm(skew)), 0.5 * (float(np.trace(rotation)) - 1.0)
-    angle = float(np.arctan2(sine, cosine))
-    if sine > 1e-6:
-        return skew * (0.5 * angle / sine)
-    if cosine > 0:
-        return 0.5 * skew
-    # Half a turn: the axis is the column that stands out of the symmetric part.
-    symmetric = 0.5 * (rotation + np.eye(3))
-    column = symmetric[:, int(np.argmax(np.diag(symmetric)))]
-    return np.asarray(np.pi * column / np.linalg.norm(column))

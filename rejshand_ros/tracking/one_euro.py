@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from rejshand_ros.errors import ConfigError
-from rejshand_ros.geometry import Array, rotation_from_vector
+from rejshand_ros.geometry import Array, rotation_from_vector, rotation_vector
 
 
 @dataclass(frozen=True)
@@ -155,26 +155,6 @@ class OneEuroRotation:
         self._rotation = self._rotation @ rotation_from_vector(weight * step)
         self._stamp_ns = stamp_ns
         return self._rotation.copy()
-
-
-def rotation_vector(rotation: Array) -> Array:
-    """Axis-angle (3,), radians, of a rotation matrix (3, 3)."""
-    skew = np.array(
-        [
-            rotation[2, 1] - rotation[1, 2],
-            rotation[0, 2] - rotation[2, 0],
-            rotation[1, 0] - rotation[0, 1],
-        ]
-    )
-    sine, cosine = float(np.linalg.norm(skew)) / 2, (float(np.trace(rotation)) - 1) / 2
-    angle = float(np.arctan2(sine, cosine))
-    if sine > 1e-6:
-        return np.asarray(skew * (angle / (2 * sine)))
-    if cosine > 0:
-        return np.asarray(skew / 2)
-    # A half turn: the axis is the column of R + 1 that is farthest from zero.
-    column = (rotation + np.eye(3))[:, int(np.argmax(np.diag(rotation)))]
-    return np.asarray(angle * column / np.linalg.norm(column))
 
 
 def _weight(cutoff_hz: Array | float, period_s: float) -> Array | float:
