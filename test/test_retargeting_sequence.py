@@ -114,7 +114,7 @@ def test_targets_made_by_the_robot_itself_are_recovered(seed: int, hand: str) ->
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6), hand=st.sampled_from(["allegro", "shadow"]))
 def test_a_mirrored_hand_gives_the_mirrored_command(seed: int, hand: str) -> None:
-    # The left Allegro is not quite the right one's mirror image: its thumb's base lies 10 mm off it,
+    # The left Allegro is not quite the right one's mirror image: its thumb's base lies 10 mm off,
     # as the maker has it; where fingers keep clear of the thumb, it moves them too.
     config = RetargeterConfig(collision=hand != "allegro", solver=PATIENT)
     right = retargeter(hand, Side.RIGHT, config)
