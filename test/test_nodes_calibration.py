@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point
-from ros_graph import ros_graph
 
 from rejshand_msgs.msg import HandMesh, HandPose, JointTarget
 from rejshand_msgs.srv import Calibrate
@@ -15,12 +14,6 @@ from rejshand_ros.nodes.stamps import header
 from rejshand_ros.retargeting.calibration import calibration_path, load_calibration
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 def open_hand(stamp_ns: int) -> HandPose:

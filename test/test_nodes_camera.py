@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
-from ros_graph import ros_graph
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rejshand_ros.errors import (
@@ -21,12 +20,6 @@ from rejshand_ros.nodes.conversions import nanoseconds
 from rejshand_ros.nodes.images import to_bgr
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
-from ros_graph import ros_graph
 from sensor_msgs.msg import JointState, Joy
 from std_srvs.srv import Trigger
 
@@ -37,12 +36,6 @@ from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.serialization import serialize_message
-from ros_graph import ros_graph
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -52,12 +51,6 @@ from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 class FakeTracker:

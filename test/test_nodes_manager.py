@@ -3,19 +3,12 @@
 import pytest
 from lifecycle_msgs.msg import TransitionEvent
 from rclpy.qos import QoSProfile
-from ros_graph import ros_graph
 
 from rejshand_ros.errors import ConfigError, ProcessError
 from rejshand_ros.nodes.base import ChainNode
 from rejshand_ros.nodes.manager import ManagerNode
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 class First(ChainNode):

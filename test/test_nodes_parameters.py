@@ -6,7 +6,6 @@ from typing import get_type_hints
 import pytest
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.parameter import Parameter
-from ros_graph import ros_graph
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.nodes import base
@@ -27,12 +26,6 @@ class SomeConfig(NodeConfig):
 class SomeNode(ChainNode[SomeConfig]):
     NAME = "some"
     CONFIG = SomeConfig
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 def test_defaults_and_given_values(graph):

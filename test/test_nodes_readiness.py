@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
-from ros_graph import ros_graph
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from rejshand_msgs.msg import JointTarget
@@ -38,12 +37,6 @@ class BlindRetargeting(RetargetingNode):
 
     def build_calibration(self):
         return None
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 def test_a_node_waits_for_the_recorder_and_for_nobody_else(graph) -> None:

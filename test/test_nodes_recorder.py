@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
-from ros_graph import ros_graph
 from sensor_msgs.msg import Image, Joy
 from std_msgs.msg import String
 
@@ -31,12 +30,6 @@ from rejshand_ros.retargeting.calibration import calibration_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 def start(graph, name: str = "", **facts: str):

@@ -17,7 +17,7 @@ from episodes import (
     serialise,
     write_episode,
 )
-from ros_graph import Graph, ros_graph
+from ros_graph import Graph
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from test_recording_round_trip import serialised_text
@@ -33,12 +33,6 @@ from rejshand_ros.recording.writer import EpisodeWriter
 pytestmark = pytest.mark.ros
 ORDERS = RecordedTopic("/right/joint_command", "sensor_msgs/msg/JointState")
 DESCRIPTION = RecordedTopic("/right/robot_description", "std_msgs/msg/String", latched=True)
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 def replayed(graph: Graph, folder: Path, **parameters: object) -> ReplayNode:

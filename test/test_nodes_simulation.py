@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, WrenchStamped
-from ros_graph import ros_graph
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
@@ -19,12 +18,6 @@ from rejshand_ros.nodes.stamps import header, nanoseconds
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture
-def graph():
-    with ros_graph() as graph:
-        yield graph
 
 
 @pytest.fixture
