@@ -122,7 +122,7 @@ $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)
 	@$(LOGGED) "building the messages and the package" $(LOGS)/build.log $(COLCON_BUILD)
 	@touch $@
 
-$(STAMPS)/compiled: $(wildcard rejshand_ros/retargeting/*.py rejshand_ros/tracking/*.py) | $(STAMPS)/core
+$(STAMPS)/compiled: $(wildcard rejshand_ros/hand/*.py rejshand_ros/retargeting/*.py rejshand_ros/tracking/*.py) | $(STAMPS)/core
 	@$(LOGGED) "compiling the solver and the filters" $(LOGS)/compiled.log $(PY) -m rejshand_ros.demo.warm_up
 	@touch $@
 

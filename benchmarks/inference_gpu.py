@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 from rejshand_ros.inference.load import WEIGHTS_FOLDER
-from rejshand_ros.inference.predictor import Predictor, network_input
+from rejshand_ros.inference.network_input import network_input
+from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.inference.torch_runtime import TorchRuntime
 from rejshand_ros.network.build import build_network
 from rejshand_ros.network.checkpoint import save_network
@@ -162,7 +163,7 @@ def measure(
     runs = variant.runs if on_gpu else 3
     planes = network_input(crops[:1])
     row["picture_in_hand_out_ms"] = timed(lambda: predictor.predict(crops[:1]), runs)
-    row["copies_and_network_ms"] = timed(lambda: runtime.run(planes), runs)
+    row["copies_and_network_ms"] = timed(lambda: runtime.run(crops[:1]), runs)
     if on_gpu:
         with torch.inference_mode(), on_the_gpu(runtime, planes) as step:
             row["network_ms"] = timed(lambda: (step(), torch.cuda.synchronize()), runs)

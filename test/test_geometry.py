@@ -30,6 +30,13 @@ def test_rotation_vectors_give_rotations(vector: np.ndarray) -> None:
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(rotation @ vector, vector, atol=1e-8)
+    # Many at once are worked out another way.
+    np.testing.assert_allclose(rotation, rotation_from_vector(vector[None])[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_rotation_vectors_that_are_none_give_no_number(broken: float) -> None:
+    assert np.isnan(rotation_from_vector([broken, 0.0, 0.0])).all()
 
 
 def test_rotation_vector_turns_by_the_right_hand_rule() -> None:

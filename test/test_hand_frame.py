@@ -105,6 +105,21 @@ def test_hands_without_a_palm_are_refused(keypoints):
         wrist_frame(keypoints, "right")
 
 
+@given(st.integers(0, 10**6))
+def test_axes_are_those_of_a_singular_value_decomposition(seed):
+    points = np.random.default_rng(seed).normal(0, (0.05, 0.03, 0.01), (21, 3))
+    frame = wrist_frame(pose(seed).apply(points), "right")
+    palm = pose(seed).apply(points)[[0, 5, 9, 13, 17]]
+    normal = np.linalg.svd(palm - palm.mean(0))[2][2]
+    np.testing.assert_allclose(abs(frame.rotation[:, 0] @ normal), 1.0, atol=1e-9)
+    np.testing.assert_allclose(frame.rotation.T @ frame.rotation, np.eye(3), atol=1e-12)
+    assert np.linalg.det(frame.rotation) > 0
+    assert (palm[1] - palm[4]) @ frame.rotation[:, 1] > 0
+    forward = palm[1:4].mean(0) - palm[0]
+    assert forward @ frame.rotation[:, 2] > 0
+    assert abs(forward @ frame.rotation[:, 1]) < 1e-12
+
+
 def test_unknown_side_is_refused():
     with pytest.raises(ValueError, match="middle"):
         wrist_frame(TEMPLATE.rest_keypoints, "middle")

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rejshand_ros.errors import ConfigError, InputError, ModelFileError
 from rejshand_ros.inference.load import WEIGHTS_FOLDER, load_predictor
+from rejshand_ros.inference.network_input import network_input
 from rejshand_ros.inference.openvino_runtime import OpenVinoRuntime
-from rejshand_ros.inference.predictor import Predictor, network_input
-from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
+from rejshand_ros.inference.predictor import Predictor
+from rejshand_ros.inference.runtime import OUTPUT_NAMES, RawOutput, Runtime
 
 SIZE = 32
 LENGTHS = {"keypoints_2d": (21, 2), "keypoints_3d": (21, 3), "vertices": (778, 3),
            "presence_logit": (), "right_logit": ()}  # fmt: skip
+
+
+def random_crops(count: int, size: int = SIZE) -> NDArray[np.uint8]:
+    return np.random.default_rng(count).integers(0, 256, (count, size, size, 3), np.uint8)
 
 
 def save_tiny_model(
@@ -52,41 +58,54 @@ def test_openvino_computes_what_the_file_says(tiny: Path, tmp_path: Path) -> Non
     runtime = OpenVinoRuntime(tiny, precision="f32", cache=tmp_path)
     assert runtime.input_size == SIZE
     assert "f32" in runtime.name
-    batch = np.random.default_rng(9).normal(size=(3, 3, SIZE, SIZE)).astype(np.float32)
-    answer = runtime.run(batch)
+    crops = random_crops(3)
+    answer = runtime.run(crops)
     for index, name in enumerate(OUTPUT_NAMES):
         value = getattr(answer, name)
         assert value.shape == (3, *LENGTHS[name])
         count = int(np.prod(LENGTHS[name])) if LENGTHS[name] else 1
         weights = np.random.default_rng(index).normal(size=(3, count))
-        expected = (batch.mean((2, 3)) @ weights).reshape(value.shape)
+        expected = (network_input(crops).mean((2, 3)) @ weights).reshape(value.shape)
         np.testing.assert_allclose(value, expected, atol=1e-4)
     assert list(tmp_path.iterdir()), "the compiled model should have been kept"
 
 
 def test_a_model_of_one_crop_takes_several(tiny: Path, tmp_path: Path) -> None:
     save_tiny_model(tmp_path / "single.xml", batch=1)
-    batch = np.random.default_rng(3).normal(size=(2, 3, SIZE, SIZE)).astype(np.float32)
+    crops = random_crops(2)
     single = OpenVinoRuntime(tmp_path / "single.xml", precision="f32", cache=tmp_path / "cache")
     whole = OpenVinoRuntime(tiny, precision="f32", cache=tmp_path / "cache")
     for name in OUTPUT_NAMES:
         np.testing.assert_allclose(
-            getattr(single.run(batch), name), getattr(whole.run(batch), name), atol=1e-5
+            getattr(single.run(crops), name), getattr(whole.run(crops), name), atol=1e-5
         )
 
 
 def test_one_answer_is_not_overwritten_by_the_next(tiny: Path, tmp_path: Path) -> None:
     runtime = OpenVinoRuntime(tiny, cache=tmp_path)
-    first = runtime.run(np.ones((1, 3, SIZE, SIZE), np.float32))
+    first = runtime.run(np.full((1, SIZE, SIZE, 3), 255, np.uint8))
     before = first.vertices.copy()
-    runtime.run(np.zeros((1, 3, SIZE, SIZE), np.float32))
+    runtime.run(np.zeros((1, SIZE, SIZE, 3), np.uint8))
     np.testing.assert_array_equal(first.vertices, before)
 
 
-def test_batches_of_another_shape_are_refused(tiny: Path, tmp_path: Path) -> None:
+def test_crops_of_another_shape_or_type_are_refused(tiny: Path, tmp_path: Path) -> None:
     runtime = OpenVinoRuntime(tiny, cache=tmp_path)
-    with pytest.raises(InputError, match="32, 32"):
-        runtime.run(np.zeros((1, 3, 64, 64), np.float32))
+    for crops in (random_crops(1, 64), random_crops(1).astype(np.float32), random_crops(1)[0]):
+        with pytest.raises(InputError, match="32, 32"):
+            runtime.run(crops)
+
+
+def test_a_model_of_no_square_images_is_refused(tmp_path: Path) -> None:
+    import openvino
+    from openvino import opset13 as ops
+
+    for shape, words in (((1, 3, 32, 48), "square"), ((1, 1, 32, 32), "3, H"), ((9, 3), "3, H")):
+        given = ops.parameter(list(shape), np.float32)
+        model = openvino.Model([ops.relu(given)], [given])
+        openvino.save_model(model, tmp_path / "other.xml")
+        with pytest.raises(ModelFileError, match=words):
+            OpenVinoRuntime(tmp_path / "other.xml", cache=tmp_path / "cache")
 
 
 def test_a_cut_file_is_named(tiny: Path, tmp_path: Path) -> None:
@@ -137,10 +156,10 @@ class _Echo(Runtime):
     name = "echo"
     input_size = 8
 
-    def run(self, batch: FloatArray) -> RawOutput:
-        count = len(batch)
+    def _run(self, crops: NDArray[np.uint8]) -> RawOutput:
+        count = len(crops)
         points = np.tile(np.arange(21, dtype=np.float32)[:, None], (1, 3))
-        colour = batch.mean((2, 3))
+        colour = network_input(crops).mean((2, 3))
         return RawOutput(
             np.zeros((count, 21, 2), np.float32),
             np.tile(points, (count, 1, 1)),

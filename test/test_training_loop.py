@@ -13,6 +13,7 @@ pytest.importorskip("timm")
 from rejshand_ros.errors import InputError, ModelFileError  # noqa: E402
 from rejshand_ros.hand.hand_mesh import HandMesh  # noqa: E402
 from rejshand_ros.hand.template import load_template  # noqa: E402
+from rejshand_ros.inference.network_input import network_input  # noqa: E402
 from rejshand_ros.inference.runtime import OUTPUT_NAMES  # noqa: E402
 from rejshand_ros.network.build import build_network  # noqa: E402
 from rejshand_ros.network.checkpoint import load_network, save_network  # noqa: E402
@@ -232,8 +233,9 @@ def test_export_agrees_with_torch(backbone: str, tmp_path: Path) -> None:
     path = tmp_path / "net.xml"
     export_openvino(network, path)
     runtime = OpenVinoRuntime(path, precision="f32", cache=tmp_path / "cache")
-    images = torch.rand(2, 3, 64, 64) - 0.5
-    answer = runtime.run(images.numpy())
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    images = torch.from_numpy(network_input(crops))
+    answer = runtime.run(crops)
     with torch.no_grad():
         for name, value in zip(OUTPUT_NAMES, network(images), strict=True):
             theirs = getattr(answer, name)

@@ -22,11 +22,15 @@ from rejshand_ros.hand.keypoints import (
     Side,
     finger_keypoints,
 )
+from rejshand_ros.hand.palm_axes import FOUND, NO_DIRECTION, NOT_FINITE, ON_ONE_LINE, palm_axes
 
-_INDEX, _MIDDLE, _RING, _LITTLE = PALM[1:]
-_FORWARD = (_INDEX, _MIDDLE, _RING)
-# Below this spread across the palm (m) there is no plane to fit: every real palm is ten times it.
-_SMALLEST_SPREAD = 1e-4
+_PALM = np.array(PALM)
+_SMALLEST_BONE_M = 1e-4
+_REASONS = {
+    NOT_FINITE: "keypoints of the palm are not finite; a wrist frame needs all five",
+    ON_ONE_LINE: "keypoints of the palm lie on one line; no palm plane can be fitted",
+    NO_DIRECTION: "the knuckles lie on the wrist; no direction of the fingers is left",
+}
 
 
 def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
@@ -49,28 +53,10 @@ def wrist_frame(keypoints: ArrayLike, side: Side | str) -> RigidTransform:
     points = np.asarray(keypoints, float)
     if points.shape != (KEYPOINT_COUNT, 3):
         raise InputError(f"keypoints have shape {points.shape}; valid: ({KEYPOINT_COUNT}, 3)")
-    if not np.isfinite(points[list(PALM)]).all():
-        raise InputError("keypoints of the palm are not finite; a wrist frame needs all five")
-    side = Side(side)
-    palm = points[list(PALM)]
-    _, spread, axes = np.linalg.svd(palm - palm.mean(0), full_matrices=False)
-    if spread[1] < _SMALLEST_SPREAD:
-        raise InputError("keypoints of the palm lie on one line; no palm plane can be fitted")
-    normal = axes[2]
-    forward = points[list(_FORWARD)].mean(0) - points[WRIST]
-    forward = forward - (forward @ normal) * normal
-    length = np.linalg.norm(forward)
-    if length < _SMALLEST_SPREAD:
-        raise InputError("the knuckles lie on the wrist; no direction of the fingers is left")
-    z = forward / length
-    # From the little finger's knuckle to the index's: the thumb's side.
-    across = points[_INDEX] - points[_LITTLE]
-    (zx, zy, zz), (nx, ny, nz) = z.tolist(), normal.tolist()
-    y = np.array([zy * nz - zz * ny, zz * nx - zx * nz, zx * ny - zy * nx])
-    towards_thumb = 1.0 if side is Side.RIGHT else -1.0
-    if (across @ y) * towards_thumb < 0:
-        normal, y = -normal, -y
-    return RigidTransform(np.stack([normal, y, z], axis=1), points[WRIST].copy())
+    outcome, rotation = palm_axes(points[_PALM], 1.0 if Side(side) is Side.RIGHT else -1.0)
+    if outcome != FOUND:
+        raise InputError(_REASONS[outcome])
+    return RigidTransform(rotation, points[WRIST].copy())
 
 
 def in_wrist_frame(keypoints: ArrayLike, side: Side | str) -> Array:
@@ -102,7 +88,7 @@ def fingertip_frames(keypoints_in_wrist: ArrayLike) -> dict[str, RigidTransform]
     for finger in FINGERS:
         chain = points[list(finger_keypoints(finger))]
         bones = np.diff(chain, axis=0)
-        if (np.linalg.norm(bones, axis=1) < _SMALLEST_SPREAD).any():
+        if (np.linalg.norm(bones, axis=1) < _SMALLEST_BONE_M).any():
             raise InputError(f"a bone of the {finger} has no length; its frame has no direction")
         rotation = np.eye(3)
         for bone in bones:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rejshand_ros.errors import (
     ConfigError,
-    InputError,
     MissingDependencyError,
     ModelFileError,
     unknown_choice,
 )
+from rejshand_ros.inference.network_input import FULL_SCALE, MIDDLE
 from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
 
 PRECISIONS = ("auto", "f32", "bf16", "f16")
@@ -38,6 +39,9 @@ def compile_model(
 ) -> Any:
     """Compile an OpenVINO file for lowest latency on the CPU, one image at a time.
 
+    The file takes planes, RGB/255 - 0.5; the compiled model takes the image's own bytes
+    (1, H, W, 3), BGR, and turns them on the way into its first layer.
+
     Args:
         path: The .xml file, its .bin beside it; or an .onnx file.
         threads: CPU threads of one inference.
@@ -45,7 +49,7 @@ def compile_model(
         cache: Folder of compiled models; the user's cache folder by default.
 
     Raises:
-        ModelFileError: The file is missing, cut short or no OpenVINO model.
+        ModelFileError: The file is missing, cut short, no OpenVINO model or none of images.
         MissingDependencyError: OpenVINO is not installed.
         ConfigError: The precision is unknown.
     """
@@ -70,14 +74,31 @@ def compile_model(
     try:
         model = core.read_model(path)
         shape = model.input(0).get_partial_shape()
-        if shape.rank.is_static and shape[0].is_dynamic:
+        if shape.rank.get_length() != 4 or shape[1] != 3 or shape[2].is_dynamic:
+            raise ModelFileError(f"model file {path} takes {shape}; (N, 3, H, W) needed")
+        if shape[0].is_dynamic:
             # A model of one image at a time is compiled a fifth faster; two hands are the most.
             shape[0] = 1
             model.reshape(shape)
-        return core.compile_model(model, "CPU", settings)
+        return core.compile_model(_of_bytes(model), "CPU", settings)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ModelFileError(f"model file {path} cannot be loaded: {reason}") from error
+
+
+def _of_bytes(model: Any) -> Any:
+    """A model of planes (N, 3, H, W) that takes the images' bytes (N, H, W, 3), BGR."""
+    from openvino import Layout, Type
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    steps = PrePostProcessor(model)
+    image = steps.input()
+    tensor = image.tensor()
+    tensor.set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    image.model().set_layout(Layout("NCHW"))
+    to_planes = image.preprocess().convert_element_type(Type.f32).convert_color(ColorFormat.RGB)
+    to_planes.mean(MIDDLE).scale(FULL_SCALE)
+    return steps.build()
 
 
 @functools.cache
@@ -134,14 +155,10 @@ class OpenVinoRuntime(Runtime):
         used = self._model.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.name = f"openvino (CPU, {used})"
 
-    def run(self, batch: FloatArray) -> RawOutput:
-        """Run on crops (N, 3, S, S); see `Runtime`."""
-        size = self.input_size
-        if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
-            raise InputError(f"batch of shape {batch.shape}; (N, 3, {size}, {size}) needed")
-        answers = [self._infer(part) for part in batch]
+    def _run(self, crops: NDArray[np.uint8]) -> RawOutput:
+        answers = [self._infer(crop) for crop in crops]
         values = [np.concatenate(part) for part in zip(*answers, strict=True)]
-        count = len(batch)
+        count = len(crops)
         return RawOutput(
             values[0].reshape(count, -1, 2),
             values[1].reshape(count, -1, 3),
@@ -150,8 +167,8 @@ class OpenVinoRuntime(Runtime):
             values[4].reshape(count),
         )
 
-    def _infer(self, crop: FloatArray) -> list[FloatArray]:
-        """The outputs for one crop (3, S, S), copied out of the request's buffers."""
+    def _infer(self, crop: NDArray[np.uint8]) -> list[FloatArray]:
+        """The outputs for one crop (S, S, 3), copied out of the request's buffers."""
         self._input[0] = crop
         self._request.infer()
         return [np.array(output.data, np.float32) for output in self._outputs]
@@ -175,10 +192,10 @@ def _is_writable(folder: Path) -> bool:
 
 def _input_size(path: Path, model: Any) -> int:
     """Side of the square input of a compiled model."""
-    shape = model.input(0).get_partial_shape()
-    if shape.rank.get_length() != 4 or shape[3].is_dynamic or shape[2] != shape[3]:
-        raise ModelFileError(f"model file {path} takes {shape}; (N, 3, S, S) needed")
-    return int(shape[3].get_length())
+    _, height, width, _ = model.input(0).get_shape()
+    if height != width:
+        raise ModelFileError(f"model file {path} takes {width} x {height} pixels; a square needed")
+    return int(width)
 
 
 def _output_ports(path: Path, model: Any) -> list[Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rejshand_ros.errors import InputError
+
 FloatArray = NDArray[np.float32]
 
 
@@ -45,6 +47,23 @@ class Runtime(ABC):
     name: str
     input_size: int
 
+    def run(self, crops: NDArray[np.uint8]) -> RawOutput:
+        """Run on crops.
+
+        Args:
+            crops: (N, S, S, 3) uint8, BGR, N at least 1.
+
+        Raises:
+            InputError: Crops of another shape or type.
+        """
+        size = self.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
+            raise InputError(
+                f"crops of shape {crops.shape} and type {crops.dtype};"
+                f" (N, {size}, {size}, 3) uint8 needed"
+            )
+        return self._run(crops)
+
     @abstractmethod
-    def run(self, batch: FloatArray) -> RawOutput:
-        """Run on crops (N, 3, S, S), RGB/255 - 0.5, float32."""
+    def _run(self, crops: NDArray[np.uint8]) -> RawOutput:
+        """Run on crops that fit."""

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rejshand_ros.errors import (
-    InputError,
-    MissingDependencyError,
-    ModelFileError,
-    unknown_choice,
-)
+from rejshand_ros.errors import MissingDependencyError, ModelFileError, unknown_choice
+from rejshand_ros.inference.network_input import network_input
 from rejshand_ros.inference.runtime import FloatArray, RawOutput, Runtime
 
 MODES = ("eager", "graph", "compiled", "tuned")
@@ -109,18 +106,14 @@ class TorchRuntime(Runtime):
         answer = self._network(crops.to(self._type).contiguous(memory_format=self._layout))
         return torch.cat([value.reshape(len(crops), -1).float() for value in answer], 1)
 
-    def run(self, batch: FloatArray) -> RawOutput:
-        """Run on crops (N, 3, S, S); see `Runtime`."""
-        size = self.input_size
-        if batch.ndim != 4 or batch.shape[1:] != (3, size, size):
-            raise InputError(f"batch of shape {batch.shape}; (N, 3, {size}, {size}) needed")
+    def _run(self, crops: NDArray[np.uint8]) -> RawOutput:
+        batch = network_input(crops)
         torch = self._torch
         with torch.inference_mode():
             if self.graph is not None:
                 return _split(self.graph(batch))
-            crops = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
             # One transfer, which also waits for the GPU, instead of five.
-            return _split(self.flat(crops).cpu().numpy())
+            return _split(self.flat(torch.from_numpy(batch).to(self._device)).cpu().numpy())
 
 
 def _split(values: FloatArray) -> RawOutput:

@@ -2,7 +2,8 @@
 
 The first layers, at half the crop's resolution and finer, take differences of bright pixels with
 weights that nearly cancel: rounding those weights moves the mesh more than rounding everything
-behind them.
+behind them. A wide layer among them, which leads on to the next stage, has many answers of which
+none weighs much, and costs as much as all the narrow ones together.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from rejshand_ros.inference.openvino_runtime import PRECISE_MARK
 from rejshand_ros.network.rejshand import ReJSHand
 
 _FINE = 2
-"""Layers that answer on at least the crop's side over this stay in single precision."""
+"""Layers that answer on at least the crop's side over this stay in single precision,"""
+_NARROW = 64
+"""as long as they have no more channels than this."""
 _CONSTANTS = ("Const", "Parameter", "Result")
 
 
@@ -63,13 +66,19 @@ def mark_fine_layers(path: Path, size: int) -> None:
         shape = [dim.text or "" for dim in layer.iterfind("output/port[1]/dim")]
         if layer.get("type") in _CONSTANTS or len(shape) != 4:
             continue
-        if min(int(shape[2]), int(shape[3])) * _FINE < size:
+        if not _is_delicate([int(dim) for dim in shape], size):
             continue
         facts = ElementTree.Element("rt_info")
         ElementTree.SubElement(facts, "attribute", name=PRECISE_MARK, version="0")
         data = layer.find("data")
         layer.insert(0 if data is None else 1, facts)
     tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _is_delicate(shape: list[int], size: int) -> bool:
+    """Whether a layer that answers (N, C, h, w) to images of a size stays in single precision."""
+    _, channels, height, width = shape
+    return min(height, width) * _FINE >= size and channels <= _NARROW
 
 
 def _finest_convolutions(network: ReJSHand) -> dict[str, nn.Module]:
@@ -79,7 +88,7 @@ def _finest_convolutions(network: ReJSHand) -> dict[str, nn.Module]:
     names = {m: n for n, m in network.backbone.named_modules() if isinstance(m, nn.Conv2d)}
 
     def seen(module: Any, _: object, output: Tensor) -> None:
-        if output.shape[-1] * _FINE >= size:
+        if _is_delicate(list(output.shape), size):
             found[f"backbone.{names[module]}"] = module
 
     handles = [module.register_forward_hook(seen) for module in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
     def _camera_of(self, image: np.ndarray) -> PinholeCamera:
         height, width = image.shape[:2]
         if self._camera is None:
-            return PinholeCamera.from_field_of_view(width, height, self.config.assumed_fov_deg)
+            return _assumed_camera(width, height, self.config.assumed_fov_deg)
         if (self._camera.width, self._camera.height) != (width, height):
             raise InputError(
                 f"image of {width} x {height}, camera_info of {self._camera.width} x "
@@ -183,6 +184,12 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self.monitor.handle(now_ns - stamp_ns, now_ns - begun_ns)
         # It helps from the next image on.
         self._tracker.look_about()
+
+
+@lru_cache(maxsize=4)
+def _assumed_camera(width: int, height: int, fov_deg: float) -> PinholeCamera:
+    """One camera for all images, so that what is worked out of it is worked out once."""
+    return PinholeCamera.from_field_of_view(width, height, fov_deg)
 
 
 def main() -> int:

@@ -15,7 +15,6 @@ from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import weights_file
 from rejshand_ros.inference.openvino_runtime import compile_model
-from rejshand_ros.inference.predictor import network_input
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 
 _CHANNELS = 7
@@ -52,7 +51,7 @@ class Detector(Localiser):
         answer = self._model.output(0).get_partial_shape()
         if shape.is_dynamic or answer.is_dynamic or answer[1].get_length() != _CHANNELS:
             raise ModelFileError(f"model file {path} is no hand detector: {shape} to {answer}")
-        self._height, self._width = (int(shape[i].get_length()) for i in (2, 3))
+        self._height, self._width = (int(shape[i].get_length()) for i in (1, 2))
         self._stride = self._width / int(answer[3].get_length())
         self._min_score, self._most = min_score, most
         self.description = _description(path.with_suffix(".json"))
@@ -64,7 +63,7 @@ class Detector(Localiser):
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(f"image {image.shape} {image.dtype}; (H, W, 3) uint8 needed")
         frame, scale, offset = self._letterbox(image)
-        dense = self._request.infer([network_input(frame[None])])[self._model.output(0)]
+        dense = self._request.infer([frame[None]])[self._model.output(0)]
         finds: list[HandBox] = []
         for box in self._peaks(np.asarray(dense[0], float)):
             found = HandBox(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import atan2, cos, hypot, pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,11 @@ def box_of_keypoints(
     """
     up = keypoints[MIDDLE_MCP] - keypoints[WRIST]
     extent = float((keypoints.max(0) - keypoints.min(0)).max())
-    trust = float(np.clip((np.linalg.norm(up) / max(extent, 1e-6) - 0.1) / 0.2, 0.0, 1.0))
-    measured = float(np.arctan2(up[0], -up[1]))
+    right, down = up.tolist()
+    trust = min(max((hypot(right, down) / max(extent, 1e-6) - 0.1) / 0.2, 0.0), 1.0)
+    measured = atan2(right, -down)
     roll = fallback_roll_rad + trust * wrap_angle(measured - fallback_roll_rad)
-    c, s = np.cos(roll), np.sin(roll)
+    c, s = cos(roll), sin(roll)
     # Columns: the crop's right and down in the image.
     axes = np.array([[c, -s], [s, c]])
     turned = keypoints @ axes
@@ -77,7 +79,7 @@ def box_of_keypoints(
 
 def wrap_angle(angle: float) -> float:
     """The same angle in -pi..pi, radians."""
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+    return (angle + pi) % (2 * pi) - pi
 
 
 def overlap(a: HandBox, b: HandBox) -> float:

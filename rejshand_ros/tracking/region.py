@@ -8,7 +8,7 @@ edge by edge, while it moves and turns with the palm.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import exp
+from math import cos, exp, sin
 
 import numpy as np
 
@@ -62,5 +62,5 @@ class HandRegion:
 
 def _axes(roll_rad: float) -> Array:
     """(2, 2) columns: the crop's right and down in the image."""
-    c, s = np.cos(roll_rad), np.sin(roll_rad)
+    c, s = cos(roll_rad), sin(roll_rad)
     return np.array([[c, -s], [s, c]])

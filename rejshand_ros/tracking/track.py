@@ -276,11 +276,11 @@ def lost_hand(side: Side, stamp_ns: int, *, intrinsics_assumed: bool) -> Tracked
     )
 
 
-def check_image(image: object, camera: PinholeCamera, longest_px: int) -> None:
+def check_image(image: object, longest_px: int) -> None:
     """Refuse what no hand can be found in.
 
     Raises:
-        InputError: Not a BGR uint8 image of 32 px to `longest_px`, or a camera that does not fit.
+        InputError: Not a BGR uint8 image of 32 px to `longest_px`.
     """
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(
@@ -291,6 +291,14 @@ def check_image(image: object, camera: PinholeCamera, longest_px: int) -> None:
     height, width = image.shape[:2]
     if not (32 <= height <= longest_px and 32 <= width <= longest_px):
         raise InputError(f"image of {width}x{height} px; 32 to {longest_px} px a side needed")
+
+
+def check_camera(camera: PinholeCamera) -> None:
+    """Refuse a camera that no place before it can be told from.
+
+    Raises:
+        InputError: Its matrix or its distortion is of no use.
+    """
     matrix = np.asarray(camera.matrix, float)
     usable = matrix.shape == (3, 3) and np.isfinite(matrix).all() and matrix[2, 2] == 1
     if not usable or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
@@ -299,7 +307,3 @@ def check_image(image: object, camera: PinholeCamera, longest_px: int) -> None:
         )
     if not np.isfinite(camera.distortion).all():
         raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")
-    if (camera.width, camera.height) != (width, height):
-        raise InputError(
-            f"camera of {camera.width}x{camera.height} px for an image of {width}x{height} px"
-        )

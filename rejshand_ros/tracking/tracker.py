@@ -15,7 +15,7 @@ from rejshand_ros.tracking.close_look import CloseLook, right_probability
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 from rejshand_ros.tracking.side import SideMemory
-from rejshand_ros.tracking.track import Sighting, Track, check_image, lost_hand
+from rejshand_ros.tracking.track import Sighting, Track, check_camera, check_image, lost_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _REFINEMENTS = 2
@@ -59,6 +59,7 @@ class HandTracker:
         self.config = config or TrackingConfig()
         self._close = CloseLook(predictor, self.config.smallest_px)
         self._localiser = localiser
+        self._camera: PinholeCamera | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -91,7 +92,7 @@ class HandTracker:
         Raises:
             InputError: The image or the camera cannot be used; the tracks stay as they were.
         """
-        check_image(image, camera, self.config.longest_side_px)
+        self._check_given(image, camera)
         if self._stamp_ns is not None and stamp_ns == self._stamp_ns:
             return self._answer
         if image.shape != self._shape or (self._stamp_ns is not None and stamp_ns < self._stamp_ns):
@@ -107,6 +108,18 @@ class HandTracker:
             self._unsearched = image, stamp_ns, camera
         self._answer = tuple(self._report(stamp_ns, camera))
         return self._answer
+
+    def _check_given(self, image: NDArray[np.uint8], camera: PinholeCamera) -> None:
+        """Refuse an image or a camera that cannot be used."""
+        check_image(image, self.config.longest_side_px)
+        if camera is not self._camera:
+            check_camera(camera)
+            self._camera = camera
+        height, width = image.shape[:2]
+        if (camera.width, camera.height) != (width, height):
+            raise InputError(
+                f"camera of {camera.width}x{camera.height} px for an image of {width}x{height} px"
+            )
 
     def look_about(self) -> None:
         """Search the last image whole, where that is due: see `TrackingConfig.search_period_s`.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rejshand_ros.errors import ConfigError, CorruptImageError
-from rejshand_ros.inference.predictor import network_input
+from rejshand_ros.inference.network_input import network_input
 from rejshand_ros.training.augment import AugmentConfig, TrainingSample, draw_sample
 from rejshand_ros.training.corrupt import CorruptImages
 from rejshand_ros.training.crops import CropStore
