@@ -122,7 +122,8 @@ $(STAMPS)/build: $(STAMPS)/core $(MESSAGE_SOURCES) $(PACKAGE_SOURCES)
 	@$(LOGGED) "building the messages and the package" $(LOGS)/build.log $(COLCON_BUILD)
 	@touch $@
 
-$(STAMPS)/compiled: $(wildcard rejshand_ros/hand/*.py rejshand_ros/retargeting/*.py rejshand_ros/tracking/*.py) | $(STAMPS)/core
+COMPILED = rejshand_ros/compiled_geometry.py $(wildcard $(addsuffix /*.py,$(addprefix rejshand_ros/,hand retargeting tracking)))
+$(STAMPS)/compiled: $(COMPILED) | $(STAMPS)/core
 	@$(LOGGED) "compiling the solver and the filters" $(LOGS)/compiled.log $(PY) -m rejshand_ros.demo.warm_up
 	@touch $@
 

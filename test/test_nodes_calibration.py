@@ -8,8 +8,9 @@ from rejshand_msgs.msg import HandMesh, HandPose, JointTarget
 from rejshand_msgs.srv import Calibrate
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.conversions import hand_from_message, mesh_to_cdr
+from rejshand_ros.nodes.conversions import hand_from_message
 from rejshand_ros.nodes.retargeting import RetargetingNode
+from rejshand_ros.nodes.serialised import mesh_to_cdr
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.retargeting.calibration import calibration_path, load_calibration
 

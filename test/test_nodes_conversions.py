@@ -1,42 +1,23 @@
 import numpy as np
 import pytest
+from hand_messages import hands, stamps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rclpy.serialization import deserialize_message, serialize_message
 
-from rejshand_msgs.msg import HandMesh, HandPose
+from rejshand_msgs.msg import HandPose
 from rejshand_ros.command.command import HandCommand, TeleopPhase
 from rejshand_ros.command.outputs import DriverJoints, OutputForm, format_command
 from rejshand_ros.errors import InputError
-from rejshand_ros.geometry import PinholeCamera, RigidTransform, rotation_from_vector
+from rejshand_ros.geometry import PinholeCamera, RigidTransform
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import conversions, joint_conversions
 from rejshand_ros.retargeting.result import RetargetResult, SolveOutcome
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 numbers = st.floats(-10, 10, width=32)
-stamps = st.integers(1, 2**31 * 10**9 - 1)
 names = st.lists(st.text("abc_.0123", min_size=1, max_size=8), min_size=1, max_size=24, unique=True)
-
-
-@st.composite
-def hands(draw):
-    return TrackedHand(
-        stamp_ns=draw(stamps),
-        side=draw(st.sampled_from(Side)),
-        state=draw(st.sampled_from([TrackState.TRACKING, TrackState.HELD])),
-        score=draw(st.floats(0, 1, width=32)),
-        keypoints_2d=draw(arrays(np.float32, (21, 2), elements=numbers)).astype(float),
-        keypoints_3d=draw(arrays(float, (21, 3), elements=numbers)),
-        vertices=draw(arrays(np.float32, (778, 3), elements=numbers, fill=numbers)).astype(float),
-        camera_from_wrist=RigidTransform(
-            rotation_from_vector(draw(arrays(float, 3, elements=numbers))),
-            draw(arrays(float, 3, elements=numbers)),
-        ),
-        hand_length_m=draw(st.floats(0.125, 0.25, width=32)),
-        intrinsics_assumed=draw(st.booleans()),
-    )
 
 
 def wire(message):
@@ -57,18 +38,6 @@ def test_a_hand_survives_the_wire(hand):
     a, b = back.camera_from_wrist, hand.camera_from_wrist
     np.testing.assert_allclose(a.rotation, b.rotation, atol=1e-9)
     np.testing.assert_array_equal(a.translation, b.translation)
-
-
-@given(hands(), st.text("abc/_é", max_size=9))
-@settings(max_examples=40, deadline=None)
-def test_the_hand_made_mesh_is_what_rclpy_would_write(hand, frame):
-    data = conversions.mesh_to_cdr(hand, frame)
-    message = deserialize_message(data, HandMesh)
-    # Padding may hold anything, so the lengths are compared rather than the bytes.
-    assert len(serialize_message(message)) == len(data)
-    assert message.header.stamp == conversions.header(hand.stamp_ns).stamp
-    assert (message.header.frame_id, message.side) == (frame, str(hand.side))
-    np.testing.assert_array_equal(conversions.vertices_from_message(message), hand.vertices)
 
 
 def test_a_lost_hand_is_no_hand():

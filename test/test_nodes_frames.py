@@ -19,10 +19,11 @@ from rejshand_msgs.msg import HandMesh, HandPose
 from rejshand_ros.geometry import RigidTransform, rotation_from_quaternion
 from rejshand_ros.hand.keypoints import FINGERS, FINGERTIPS, Side
 from rejshand_ros.nodes import qos
-from rejshand_ros.nodes.conversions import hand_to_message, lost_hand_message, mesh_to_cdr
+from rejshand_ros.nodes.conversions import hand_to_message, lost_hand_message
 from rejshand_ros.nodes.frames import FramesNode
 from rejshand_ros.nodes.joint_conversions import joint_state
 from rejshand_ros.nodes.markers import MarkersNode
+from rejshand_ros.nodes.serialised import mesh_to_cdr
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
 from rejshand_ros.retargeting.robot_model import RobotModel
 

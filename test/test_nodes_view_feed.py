@@ -19,8 +19,9 @@ from rejshand_msgs.srv import Calibrate, StartEpisode, StopEpisode
 from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.hand.template import load_template
-from rejshand_ros.nodes.conversions import hand_to_message, mesh_from_cdr, mesh_to_cdr
+from rejshand_ros.nodes.conversions import hand_to_message
 from rejshand_ros.nodes.images import jpeg_message, raw_message
+from rejshand_ros.nodes.serialised import mesh_from_cdr, mesh_to_cdr
 from rejshand_ros.nodes.stamps import header
 from rejshand_ros.nodes.view_feed import ViewFeed, live_node, live_picture
 from rejshand_ros.nodes.view_requests import Requests

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, PoseStamped
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
 from rejshand_msgs.msg import HandMeshFaces, HandPose
@@ -19,7 +21,7 @@ from rejshand_ros.geometry import (
     rotation_from_quaternion,
 )
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
-from rejshand_ros.nodes.stamps import header, nanoseconds, time_message
+from rejshand_ros.nodes.stamps import header, nanoseconds
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 VERTEX_COUNT = 778
@@ -126,29 +128,71 @@ def hand_from_message(message: HandPose, vertices: Array | None = None) -> Track
     Raises:
         InputError: Arrays of the wrong length, numbers that are not finite, unknown side or state.
     """
-    side, state = _side(message.side), _state(message.state)
+    p, q = message.wrist.position, message.wrist.orientation
+    hand = checked_hand(
+        nanoseconds(message.header.stamp),
+        message.side,
+        message.state,
+        message.score,
+        np.array(message.keypoints_2d, float),
+        np.array([(k.x, k.y, k.z) for k in message.keypoints_3d], float),
+        (p.x, p.y, p.z, q.x, q.y, q.z, q.w),
+        message.hand_length,
+        message.intrinsics_assumed,
+    )
+    return hand if hand is None or vertices is None else replace(hand, vertices=vertices)
+
+
+def checked_hand(
+    stamp_ns: int,
+    side_name: str,
+    state_number: int,
+    score: float,
+    pixels: NDArray[np.floating[Any]],
+    points: NDArray[np.floating[Any]],
+    wrist: Sequence[float],
+    hand_length_m: float,
+    intrinsics_assumed: bool,
+) -> TrackedHand | None:
+    """The followed hand in the fields of a HandPose; None where it says that the hand is lost.
+
+    Args:
+        stamp_ns: Capture stamp, nanoseconds.
+        side_name: "left" or "right".
+        state_number: One of HandPose.STATE_*.
+        score: Probability, 0..1.
+        pixels: (42,) u and v of each keypoint, pixels.
+        points: (21, 3) metres.
+        wrist: Position (x, y, z), metres, and quaternion (x, y, z, w) in the camera's frame.
+        hand_length_m: Metres.
+        intrinsics_assumed: Whether the field of view is a guess.
+
+    Raises:
+        InputError: Arrays of the wrong length, numbers that are not finite, unknown side or state.
+    """
+    side, state = _side(side_name), _state(state_number)
     if state is TrackState.LOST:
         return None
-    if len(message.keypoints_3d) != KEYPOINT_COUNT or len(message.keypoints_2d) != 42:
+    if len(points) != KEYPOINT_COUNT or len(pixels) != 2 * KEYPOINT_COUNT:
         raise InputError(
-            f"hand pose of {len(message.keypoints_3d)} points and {len(message.keypoints_2d)} "
+            f"hand pose of {len(points)} points and {len(pixels)} "
             "pixel coordinates; 21 and 42 are needed"
         )
-    keypoints_3d = np.array([(p.x, p.y, p.z) for p in message.keypoints_3d], float)
-    keypoints_2d = np.array(message.keypoints_2d, float).reshape(KEYPOINT_COUNT, 2)
+    keypoints_3d = points.astype(float)
+    keypoints_2d = pixels.astype(float).reshape(KEYPOINT_COUNT, 2)
     if not (np.isfinite(keypoints_3d).all() and np.isfinite(keypoints_2d).all()):
         raise InputError("hand pose holds keypoints that are not finite")
     return TrackedHand(
-        stamp_ns=nanoseconds(message.header.stamp),
+        stamp_ns=stamp_ns,
         side=side,
         state=state,
-        score=float(message.score),
+        score=float(score),
         keypoints_2d=keypoints_2d,
         keypoints_3d=keypoints_3d,
-        vertices=np.zeros((0, 3)) if vertices is None else vertices,
-        camera_from_wrist=pose_from_message(message.wrist),
-        hand_length_m=float(message.hand_length),
-        intrinsics_assumed=bool(message.intrinsics_assumed),
+        vertices=np.zeros((0, 3)),
+        camera_from_wrist=_pose(wrist),
+        hand_length_m=float(hand_length_m),
+        intrinsics_assumed=bool(intrinsics_assumed),
     )
 
 
@@ -170,66 +214,19 @@ def pose_from_message(message: Pose) -> RigidTransform:
         InputError: It is not finite.
     """
     p, q = message.position, message.orientation
-    translation = np.array([p.x, p.y, p.z])
+    return _pose((p.x, p.y, p.z, q.x, q.y, q.z, q.w))
+
+
+def _pose(numbers: Sequence[float]) -> RigidTransform:
+    translation = np.array(numbers[:3], float)
     if not np.isfinite(translation).all():
         raise InputError(f"pose at {translation.tolist()} is not finite")
-    return RigidTransform(rotation_from_quaternion([q.x, q.y, q.z, q.w]), translation)
+    return RigidTransform(rotation_from_quaternion(numbers[3:]), translation)
 
 
 def wrist_pose_message(pose: HandPose) -> PoseStamped:
     """The wrist alone, for everything that takes a PoseStamped."""
     return PoseStamped(header=pose.header, pose=pose.wrist)
-
-
-def mesh_to_cdr(hand: TrackedHand, frame_id: str) -> bytes:
-    """A HandMesh serialised by hand: building 778 point objects would take longer than tracking.
-
-    Returns:
-        CDR, little endian, as `rclpy` publishes and records it.
-    """
-    if hand.vertices.shape != (VERTEX_COUNT, 3):
-        raise InputError(f"mesh of shape {hand.vertices.shape}; ({VERTEX_COUNT}, 3) is needed")
-    stamp = time_message(hand.stamp_ns)
-    out = bytearray(b"\x00\x01\x00\x00" + struct.pack("<iI", stamp.sec, stamp.nanosec))
-    for text in (frame_id, str(hand.side)):
-        encoded = text.encode() + b"\x00"
-        out += struct.pack("<I", len(encoded)) + encoded
-        out += b"\x00" * (-len(out) % 4)
-    out += struct.pack("<I", VERTEX_COUNT)
-    out += np.ascontiguousarray(hand.vertices, "<f4").tobytes()
-    return bytes(out)
-
-
-def mesh_from_cdr(data: bytes) -> tuple[int, Array]:
-    """Stamp and vertices of a serialised HandMesh, without its 778 point objects.
-
-    Args:
-        data: What a raw subscription hands over: CDR, little endian.
-
-    Returns:
-        The capture stamp in nanoseconds, and (778, 3) metres.
-
-    Raises:
-        InputError: It is cut short, of the other byte order, or holds another number of vertices.
-    """
-    try:
-        if data[:2] != b"\x00\x01":
-            raise InputError("hand mesh is not little-endian CDR")
-        seconds, nanos = struct.unpack_from("<iI", data, 4)
-        at = 12
-        for _ in range(2):
-            (length,) = struct.unpack_from("<I", data, at)
-            at += 4 + length
-            at += -at % 4
-        (count,) = struct.unpack_from("<I", data, at)
-        if count != VERTEX_COUNT:
-            raise InputError(f"hand mesh of {count} vertices; {VERTEX_COUNT} are needed")
-        vertices = np.frombuffer(data, "<f4", 3 * count, at + 4).reshape(-1, 3)
-    except (struct.error, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"hand mesh is cut short: {error}") from error
-    return seconds * 1_000_000_000 + nanos, vertices.astype(float)
 
 
 def vertices_from_message(message: Any) -> Array:

@@ -23,13 +23,13 @@ from rejshand_ros.nodes.conversions import (
     faces_message,
     hand_to_message,
     lost_hand_message,
-    mesh_to_cdr,
     wrist_pose_message,
 )
-from rejshand_ros.nodes.images import converter, to_bgr
+from rejshand_ros.nodes.images import BgrImage, converter, to_bgr
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
-from rejshand_ros.nodes.stamps import nanoseconds
+from rejshand_ros.nodes.serialised import hand_to_cdr, image_from_cdr, mesh_to_cdr
+from rejshand_ros.nodes.stamps import header, nanoseconds
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.nodes.tracker_factory import build_tracker
 from rejshand_ros.tracking.capture_order import CaptureOrder
@@ -96,9 +96,11 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
         self.listen(CameraInfo, config.camera_info_topic, self._on_camera, qos.newest_only())
         if config.image_transport == "compressed":
             topic = f"{config.image_topic}/compressed"
-            self.listen(CompressedImage, topic, self._on_image, qos.newest_only(), numbered=True)
+            newest = qos.newest_only()
+            self.listen(CompressedImage, topic, self._on_compressed_image, newest, numbered=True)
         else:
-            self.listen(Image, config.image_topic, self._on_image, qos.newest_only(), numbered=True)
+            newest, topic = qos.newest_only(), config.image_topic
+            self.listen(Image, topic, self._on_raw_image, newest, raw=True, numbered=True)
 
     def build_tracker(self) -> tuple[Any, str]:
         """A warm tracker, so that the first image is not late, and its runtime's name."""
@@ -147,11 +149,18 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
             )
         return self._camera
 
-    def _on_image(self, message: Image | CompressedImage) -> None:
+    def _on_raw_image(self, message: bytes) -> None:
         begun_ns = self.now_ns()
-        image = to_bgr(message)
+        self._follow(*image_from_cdr(message), begun_ns)
+
+    def _on_compressed_image(self, message: CompressedImage) -> None:
+        begun_ns = self.now_ns()
+        head = message.header
+        self._follow(to_bgr(message), nanoseconds(head.stamp), head.frame_id, begun_ns)
+
+    def _follow(self, image: BgrImage, stamp_ns: int, frame: str, begun_ns: int) -> None:
+        """Follow the hands through an image and tell where they are."""
         camera = self._camera_of(image)
-        stamp_ns, frame = nanoseconds(message.header.stamp), message.header.frame_id
         if self._order.begins_anew(stamp_ns):
             self.get_logger().warning(
                 "the images' stamps went back; hands are looked for anew",
@@ -159,17 +168,15 @@ class HandPoseNode(ChainNode[HandPoseConfig]):
             )
         hands: tuple[TrackedHand, ...] = self._tracker.update(image, stamp_ns, camera)
         seen = {hand.side: hand for hand in hands if hand.state is not TrackState.LOST}
-        poses = {
-            side: hand_to_message(seen[side], frame)
-            if side in seen
-            else lost_hand_message(stamp_ns, side, frame)
-            for side in self._sides
-        }
         # What moves the robot goes first, what is only looked at last.
-        for side, pose in poses.items():
-            self._poses[side].publish(pose)
-        found = HandPoseArray(header=message.header)
-        found.hands = [pose for side, pose in poses.items() if side in seen]
+        for side in self._sides:
+            self._poses[side].publish(
+                hand_to_cdr(seen[side], frame)
+                if side in seen
+                else lost_hand_message(stamp_ns, side, frame)
+            )
+        poses = {side: hand_to_message(seen[side], frame) for side in self._sides if side in seen}
+        found = HandPoseArray(header=header(stamp_ns, frame), hands=list(poses.values()))
         self._hands.publish(found)
         for side in self._sides:
             if side in seen:

@@ -11,7 +11,8 @@ from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode
 from rejshand_ros.nodes.conversions import camera_to_message
-from rejshand_ros.nodes.images import BgrImage, jpeg_message, raw_message
+from rejshand_ros.nodes.images import BgrImage, jpeg_message
+from rejshand_ros.nodes.serialised import image_to_cdr
 from rejshand_ros.nodes.stamps import header
 
 TRANSPORTS = ("raw", "compressed", "both")
@@ -65,9 +66,7 @@ class ImageTopics:
             self._info.publish(camera_to_message(camera, stamp_ns, frame))
         # What the network waits for goes first; compressing would hold it up.
         if self._raw is not None:
-            raw = raw_message(image)
-            raw.header = header(stamp_ns, frame)
-            self._raw.publish(raw)
+            self._raw.publish(image_to_cdr(image, stamp_ns, frame))
         if introduced:
             self._info.publish(camera_to_message(camera, stamp_ns, frame))
 

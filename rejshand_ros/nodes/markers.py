@@ -17,9 +17,10 @@ from rejshand_ros.hand.keypoints import BONES, Side
 from rejshand_ros.hand.template import load_template
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
-from rejshand_ros.nodes.conversions import hand_from_message, mesh_from_cdr
+from rejshand_ros.nodes.conversions import hand_from_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
+from rejshand_ros.nodes.serialised import mesh_from_cdr
 from rejshand_ros.nodes.stamps import duration_message, header
 from rejshand_ros.nodes.topics import SIDES
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState

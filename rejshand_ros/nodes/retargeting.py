@@ -11,10 +11,11 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
-from rejshand_ros.nodes.conversions import hand_from_message, vertices_from_message
+from rejshand_ros.nodes.conversions import vertices_from_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
+from rejshand_ros.nodes.serialised import hand_from_cdr
 from rejshand_ros.nodes.stamps import nanoseconds
 from rejshand_ros.retargeting.hand_parts import OBJECTIVES
 from rejshand_ros.retargeting.result import SolveOutcome
@@ -50,7 +51,7 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
         self._worst_s = 0.0
         self._retargeter = self.build_retargeter()
         self._targets = self.advertise(JointTarget, "joint_target", qos.stream())
-        self.listen(HandPose, "hand_pose", self._on_hand, qos.newest_only())
+        self.listen(HandPose, "hand_pose", self._on_hand, qos.newest_only(), raw=True)
         self._calibration = self.build_calibration()
         self.serve(Calibrate, "calibrate", self._on_calibrate)
         self.every(0.5, self._check_calibration)
@@ -118,9 +119,9 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
             "solve_ms_max": f"{1e3 * worst:.2f}",
         }
 
-    def _on_hand(self, message: HandPose) -> None:
+    def _on_hand(self, message: bytes) -> None:
         begun_ns = self.now_ns()
-        hand = hand_from_message(message)
+        hand = hand_from_cdr(message)
         if hand is None or hand.state is not TrackState.TRACKING:
             return
         if hand.side is not self._side:

@@ -18,8 +18,9 @@ from rejshand_msgs.msg import HandPoseArray
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import Side
-from rejshand_ros.nodes.conversions import hand_from_message, mesh_from_cdr
+from rejshand_ros.nodes.conversions import hand_from_message
 from rejshand_ros.nodes.images import jpeg_message, to_bgr
+from rejshand_ros.nodes.serialised import mesh_from_cdr
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 from rejshand_ros.viewing.live import LiveHand, LiveNode, LivePicture
 

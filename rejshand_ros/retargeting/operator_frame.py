@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
+from rejshand_ros.compiled_geometry import nearest_rotation
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.frame import wrist_frame
@@ -15,6 +17,8 @@ _PRIOR = 1.0
 """Weight of the last frame, in units of what the palm says about its weakest axis."""
 _MOTION_RAD = 0.2
 """Turns of this size are taken for motion rather than noise: the prior halves there."""
+_PALM = np.array(PALM)
+_UNTURNED = np.eye(3)
 
 
 class OperatorFrame:
@@ -50,29 +54,21 @@ class OperatorFrame:
         Raises:
             InputError: There was no frame yet and the palm's points span no plane.
         """
-        palm = keypoints[list(PALM)]
-        palm = palm - palm.mean(0)
-        self._learn(keypoints)
+        palm = keypoints[_PALM]
+        self._learn(keypoints, palm)
         assert self._shape is not None
-        shape = self._shape
-        rotation = _rotation(palm.T @ shape)
-        if self.rotation is not None:
-            turn = self.rotation.T @ rotation
-            angle = np.arccos(np.clip((np.trace(turn) - 1.0) / 2.0, -1.0, 1.0))
-            weakest = float((shape[:, 0] ** 2 + shape[:, 1] ** 2).sum())
-            weight = _PRIOR * weakest / (1.0 + (angle / _MOTION_RAD) ** 2)
-            rotation = _rotation(palm.T @ shape + weight * self.rotation)
-        self.rotation = rotation
-        return np.asarray((keypoints - keypoints[WRIST]) @ rotation)
+        followed = self.rotation is not None
+        self.rotation = _laid(palm, self._shape, self.rotation if followed else _UNTURNED, followed)
+        return np.asarray((keypoints - keypoints[WRIST]) @ self.rotation)
 
-    def _learn(self, keypoints: Array) -> None:
+    def _learn(self, keypoints: Array, palm: Array) -> None:
         try:
             frame = wrist_frame(keypoints, self._side)
         except InputError:
             if self._shape is None:
                 raise
             return
-        local = keypoints[list(PALM)] @ frame.rotation
+        local = palm @ frame.rotation
         local -= local.mean(0)
         if self._shape is None:
             self._shape = local
@@ -80,9 +76,23 @@ class OperatorFrame:
             self._shape = self._shape + _LEARN * (local - self._shape)
 
 
-def _rotation(correlation: Array) -> Array:
-    """The rotation nearest to a matrix (3, 3): Kabsch's, reflections excluded."""
-    u, _, vt = np.linalg.svd(correlation)
-    if np.linalg.det(u) * np.linalg.det(vt) < 0:
-        u[:, 2] = -u[:, 2]
-    return np.asarray(u @ vt)
+@njit("f8[:, ::1](f8[:, ::1], f8[:, ::1], f8[:, ::1], b1)", cache=True)
+def _laid(palm: Array, shape: Array, last: Array, followed: bool) -> Array:
+    """The rotation (3, 3) that lays a shape (5, 3) on a palm (5, 3), the last frame's in mind."""
+    centre = np.zeros(3)
+    for point in palm:
+        centre += point / len(palm)
+    correlation = np.zeros((3, 3))
+    weakest = 0.0
+    for n in range(len(palm)):
+        for i in range(3):
+            for k in range(3):
+                correlation[i, k] += (palm[n, i] - centre[i]) * shape[n, k]
+        weakest += shape[n, 0] ** 2 + shape[n, 1] ** 2
+    rotation = nearest_rotation(correlation)
+    if followed:
+        cosine = ((last * rotation).sum() - 1.0) / 2.0
+        angle = np.arccos(min(max(cosine, -1.0), 1.0))
+        weight = _PRIOR * weakest / (1.0 + (angle / _MOTION_RAD) ** 2)
+        rotation = nearest_rotation(correlation + weight * last)
+    return rotation
