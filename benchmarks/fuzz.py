@@ -23,8 +23,9 @@ from benchmarks.fuzz_run import Target, run_target
 from benchmarks.report import write_report
 
 TARGETS = (
-    Target("images", 0.26, fuzz_messages.images),
-    Target("messages", 0.28, fuzz_messages.messages),
+    Target("images", 0.20, fuzz_messages.images),
+    Target("messages", 0.24, fuzz_messages.messages),
+    Target("serialised", 0.10, fuzz_messages.serialised),
     Target("configs", 0.06, fuzz_files.configs),
     Target("urdfs", 0.06, fuzz_files.urdfs),
     Target("checkpoints", 0.06, fuzz_files.checkpoints),

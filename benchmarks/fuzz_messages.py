@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -19,13 +20,24 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from benchmarks.fuzz_mutations import damaged_bytes
 from benchmarks.fuzz_run import Attempt
 from rejshand_msgs.msg import FingertipError, HandCommand, HandPose, JointTarget, TeleopState
+from rejshand_ros.geometry import RigidTransform
+from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes.conversions import camera_from_message, hand_from_message, pose_from_message
-from rejshand_ros.nodes.images import to_bgr
+from rejshand_ros.nodes.images import raw_message, to_bgr
 from rejshand_ros.nodes.joint_conversions import (
     command_from_message,
     positions_from_form,
     target_from_message,
 )
+from rejshand_ros.nodes.serialised import (
+    hand_from_cdr,
+    hand_to_cdr,
+    image_from_cdr,
+    image_to_cdr,
+    mesh_from_cdr,
+    mesh_to_cdr,
+)
+from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _JOINTS = ("joint_0", "joint_1")
 _ENCODINGS = (
@@ -182,5 +194,29 @@ def images(folder: Path) -> Attempt:
             return
         data = damaged_bytes(pictures[which], rest)
         to_bgr(CompressedImage(format="jpeg", data=array.array("B", data)))
+
+    return attempt
+
+
+def serialised(folder: Path) -> Attempt:
+    """Damaged bytes to what reads messages without `rclpy`."""
+    del folder
+    picture = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    swapped = raw_message(picture)
+    swapped.encoding = "rgb8"
+    hand = TrackedHand(
+        7, Side.RIGHT, TrackState.TRACKING, 1.0, np.zeros((21, 2)), np.zeros((21, 3)),
+        np.zeros((778, 3)), RigidTransform(), 0.19, False,
+    )  # fmt: skip
+    wholes: tuple[tuple[Callable[[bytes], object], bytes], ...] = (
+        (image_from_cdr, image_to_cdr(picture, 7, "camera")),
+        (image_from_cdr, bytes(serialize_message(swapped))),
+        (hand_from_cdr, hand_to_cdr(hand, "camera")),
+        (mesh_from_cdr, mesh_to_cdr(hand, "camera")),
+    )
+
+    def attempt(number: int) -> None:
+        read, whole = wholes[number % len(wholes)]
+        read(damaged_bytes(whole, number // len(wholes)))
 
     return attempt
