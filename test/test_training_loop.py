@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -240,6 +241,25 @@ def test_export_agrees_with_torch(backbone: str, tmp_path: Path) -> None:
         for name, value in zip(OUTPUT_NAMES, network(images), strict=True):
             theirs = getattr(answer, name)
             assert np.abs(theirs - value.numpy()).max() < 5e-3 * max(1.0, np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("backbone", ["fastvit_ma36", "tf_efficientnet_lite0"])
+def test_an_export_marks_the_fine_layers_but_for_wide_ones(backbone: str, tmp_path: Path) -> None:
+    """A file without a mark runs in single precision, three fifths slower."""
+    pytest.importorskip("openvino")
+    from rejshand_ros.network.export import export_openvino
+
+    path = tmp_path / "net.xml"
+    export_openvino(build_network(replace(_NETWORK, backbone=backbone)).eval(), path)
+    shapes = {
+        tuple(int(dim.text or 0) for dim in layer.iterfind("output/port/dim"))[1:]
+        for layer in ElementTree.parse(path).iterfind("layers/layer")
+        if layer.find("rt_info/attribute[@name='precise']") is not None
+    }
+    assert shapes
+    assert min(shape[-1] for shape in shapes) >= 32
+    widths = {shape[0] for shape in shapes}
+    assert max(widths) <= 2 * min(widths)
 
 
 def test_begins_with_trained_weights_of_another_input_size(source: Source, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ none weighs much, and costs as much as all the narrow ones together.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,8 +22,8 @@ from rejshand_ros.network.rejshand import ReJSHand
 
 _FINE = 2
 """Layers that answer on at least the crop's side over this stay in single precision,"""
-_NARROW = 64
-"""as long as they have no more channels than this."""
+_WIDENED = 2
+"""as long as they have no more than this many times the channels of the first."""
 _CONSTANTS = ("Const", "Parameter", "Result")
 
 
@@ -62,11 +63,14 @@ def mark_fine_layers(path: Path, size: int) -> None:
         size: Side of the input, pixels.
     """
     tree = ElementTree.parse(path)
+    first: int | None = None
     for layer in tree.iterfind("layers/layer"):
-        shape = [dim.text or "" for dim in layer.iterfind("output/port[1]/dim")]
-        if layer.get("type") in _CONSTANTS or len(shape) != 4:
+        shape = [int(dim.text or 0) for dim in layer.iterfind("output/port[1]/dim")]
+        if layer.get("type") in _CONSTANTS or len(shape) != 4 or not _is_fine(shape, size):
             continue
-        if not _is_delicate([int(dim) for dim in shape], size):
+        if first is None and layer.get("type") == "Convolution":
+            first = shape[1]
+        if first is not None and shape[1] > _WIDENED * first:
             continue
         facts = ElementTree.Element("rt_info")
         ElementTree.SubElement(facts, "attribute", name=PRECISE_MARK, version="0")
@@ -75,20 +79,24 @@ def mark_fine_layers(path: Path, size: int) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _is_delicate(shape: list[int], size: int) -> bool:
-    """Whether a layer that answers (N, C, h, w) to images of a size stays in single precision."""
-    _, channels, height, width = shape
-    return min(height, width) * _FINE >= size and channels <= _NARROW
+def _is_fine(shape: Sequence[int], size: int) -> bool:
+    """Whether a layer answers (N, C, h, w) so finely to images of a size."""
+    return min(shape[2:]) * _FINE >= size
 
 
 def _finest_convolutions(network: ReJSHand) -> dict[str, nn.Module]:
     """Copies by name: half precision would round their weights."""
     size = network.config.input_size
     found: dict[str, nn.Module] = {}
+    first: int | None = None
     names = {m: n for n, m in network.backbone.named_modules() if isinstance(m, nn.Conv2d)}
 
     def seen(module: Any, _: object, output: Tensor) -> None:
-        if _is_delicate(list(output.shape), size):
+        nonlocal first
+        if not _is_fine(output.shape, size):
+            return
+        first = first or output.shape[1]
+        if output.shape[1] <= _WIDENED * first:
             found[f"backbone.{names[module]}"] = module
 
     handles = [module.register_forward_hook(seen) for module in names]
