@@ -157,8 +157,12 @@ class OpenVinoRuntime(Runtime):
 
     def _run(self, crops: NDArray[np.uint8]) -> RawOutput:
         answers = [self._infer(crop) for crop in crops]
-        values = [np.concatenate(part) for part in zip(*answers, strict=True)]
-        count = len(crops)
+        count = len(answers)
+        values = (
+            answers[0]
+            if count == 1
+            else [np.concatenate(part) for part in zip(*answers, strict=True)]
+        )
         return RawOutput(
             values[0].reshape(count, -1, 2),
             values[1].reshape(count, -1, 3),

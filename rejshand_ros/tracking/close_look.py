@@ -56,12 +56,15 @@ class CloseLook:
             CropCamera.around(camera, box.centre, box.side_px, box.roll_rad, size, mirror)
             for box, mirror in zip(boxes, mirrors, strict=True)
         ]
-        estimates = self._predictor.predict(np.stack([crop.warp(image) for crop in crops]))
-        height, width = image.shape[:2]
+        pictures = [crop.warp(image) for crop in crops]
+        one = len(pictures) == 1
+        estimates = self._predictor.predict(pictures[0][None] if one else np.stack(pictures))
         looks = []
         for estimate, crop in zip(estimates, crops, strict=True):
             seen = sighting(estimate, crop, stamp_ns, camera)
-            looks.append((seen, is_plausible(seen, crop, width, height, self._smallest_px)))
+            points, side_px = estimate.keypoints_2d, crop.side_px
+            fits = is_plausible(seen, points, side_px, image.shape, self._smallest_px)
+            looks.append((seen, fits))
         return looks
 
     def both_sides(

@@ -17,6 +17,8 @@ from rejshand_ros.hand.keypoints import PALM
 from rejshand_ros.tracking.config import BOX_SCALE
 from rejshand_ros.tracking.localiser import HandBox
 
+_PALM = np.array(PALM)
+
 
 class HandRegion:
     """Box edges around a palm, in the palm's turned axes.
@@ -34,13 +36,13 @@ class HandRegion:
     def restart(self, box: HandBox, keypoints: Array) -> None:
         """Forget the past: take the keypoints' hull as it is."""
         self._box = box
-        self._palm = keypoints[list(PALM)].mean(0)
+        self._palm = keypoints[_PALM].mean(0)
         self._low, self._high = self._hull(box.roll_rad, keypoints)
 
     def update(self, box: HandBox, keypoints: Array, period_s: float) -> None:
         """Take in the newest keypoints (21, 2), pixels, and their box."""
         self._box = box
-        self._palm = keypoints[list(PALM)].mean(0)
+        self._palm = keypoints[_PALM].mean(0)
         low, high = self._hull(box.roll_rad, keypoints)
         kept = exp(-max(period_s, 0.0) / self._shrink_s)
         self._low = low + kept * np.minimum(self._low - low, 0.0)

@@ -26,6 +26,7 @@ ALONG_FINGER = np.array(
     ]
 )
 """(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
+_PALM = np.array(PALM)
 _ABSENCE_WEIGHT = 0.1
 """What a missing presence of 1 counts beside the error."""
 _RECENT = 0.1
@@ -97,18 +98,26 @@ def sighting(
 
 
 def is_plausible(
-    seen: Sighting, crop: CropCamera, width: int, height: int, smallest_px: float
+    seen: Sighting, in_crop: Array, crop_side_px: float, shape: tuple[int, ...], smallest_px: float
 ) -> bool:
-    """Whether a sighting is a hand that fits its crop and lies in the image."""
+    """Whether a sighting is a hand that fits its crop and lies in the image.
+
+    Args:
+        seen: The sighting.
+        in_crop: (21, 2) its keypoints in the crop, 0..1.
+        crop_side_px: Side of the crop in the full image, pixels.
+        shape: The image's height, width and so on, pixels.
+        smallest_px: Boxes smaller than this are no hands, pixels.
+    """
     if not (np.isfinite(seen.keypoints_2d).all() and np.isfinite(seen.error)):
         return False
-    ratio = seen.box.side_px / crop.side_px
+    ratio = seen.box.side_px / crop_side_px
     if not 0.3 < ratio < 1.8 or seen.box.side_px < smallest_px:
         return False
-    x, y = seen.box.centre
-    if not (0 <= x < width and 0 <= y < height):
+    x, y = seen.box.centre.tolist()
+    if not (0 <= x < shape[1] and 0 <= y < shape[0]):
         return False
-    inside = np.abs(crop.from_image(seen.keypoints_2d) - 0.5).max(1) < 0.6
+    inside = np.abs(in_crop - 0.5).max(1) < 0.6
     return bool(np.mean(inside) >= 0.75)
 
 
@@ -194,8 +203,7 @@ class Track:
             weight = min(1.0, period / min(age + period, self._config.side_time_s))
             self.side_belief += weight * (seen.right_probability - self.side_belief)
         if 0 < period <= 2 * _LONGEST_PREDICTION_S:
-            palm = list(PALM)
-            moved = (seen.keypoints_2d[palm] - self.last.keypoints_2d[palm]).mean(0) / period
+            moved = (seen.keypoints_2d[_PALM] - self.last.keypoints_2d[_PALM]).mean(0) / period
             # Half of the new, half of the old: a jump of the crop must not fling the next one.
             self._velocity += 0.5 * (moved - self._velocity)
             fastest = 8.0 * seen.box.side_px

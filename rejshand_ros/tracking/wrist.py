@@ -12,15 +12,16 @@ from collections import deque
 import cv2
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import FINGERS, WRIST, finger_keypoints
 
-STEADY = [WRIST, *(index for name in FINGERS[1:] for index in finger_keypoints(name)[:2])]
+STEADY = np.array([WRIST, *(index for name in FINGERS[1:] for index in finger_keypoints(name)[:2])])
 """Keypoints that place the wrist best: the palm and the fingers' first bones. The ends of the
 fingers are seen no better, and what the network takes their depth to be is much worse."""
-_CHAIN = (WRIST, *finger_keypoints("middle"))
+_CHAIN = np.array([WRIST, *finger_keypoints("middle")])
 _ITERATIONS = 4
 _SMALLEST_SPREAD = 1e-12
 """Variance of the rays below which they tell no distance."""
@@ -38,14 +39,15 @@ _REASONS = {
 
 def hand_length(keypoints: Array) -> float:
     """Wrist to tip of the straightened middle finger, metres, of keypoints (21, 3)."""
-    chain = np.asarray(keypoints, float)[list(_CHAIN)]
+    chain = np.asarray(keypoints, float)[_CHAIN]
     return float(np.linalg.norm(np.diff(chain, axis=0), axis=1).sum())
 
 
 def undistorted_rays(pixels: Array, camera: PinholeCamera) -> Array:
     """Directions (n, 2), x/z and y/z, through distorted pixels (n, 2)."""
     if not np.any(camera.distortion):
-        return np.ascontiguousarray(camera.rays(pixels)[:, :2])
+        inverse = camera.ray_from_pixel
+        return np.ascontiguousarray(pixels @ inverse[:2, :2].T + inverse[:2, 2])
     points = np.asarray(pixels, float).reshape(-1, 1, 2)
     rays = cv2.undistortPoints(points, camera.matrix, camera.distortion)
     return np.ascontiguousarray(rays.reshape(-1, 2), float)
@@ -88,8 +90,10 @@ def place_hand(pixels: Array, keypoints: Array, camera: PinholeCamera) -> tuple[
         InputError: As `wrist_position`.
     """
     rays, points = undistorted_rays(pixels, camera), np.ascontiguousarray(keypoints, float)
-    error = _misfit(rays, points, _placed(rays, points))
-    return _placed(rays[STEADY], points[STEADY]), float(error)
+    status, tx, ty, tz, error = _place_steadily(rays, points, STEADY)
+    if status != _PLACED:
+        raise InputError(f"wrist placement: {_REASONS[status]}")
+    return np.array([tx, ty, tz]), error
 
 
 def _placed(rays: Array, points: Array) -> Array:
@@ -168,6 +172,19 @@ def _misfit(rays: Array, points: Array, position: Array) -> float:
         total += np.sqrt(off_x * off_x + off_y * off_y)
     extent = max(np.ptp(rays[:, 0]), np.ptp(rays[:, 1]))
     return total / len(points) / max(extent, 1e-9)
+
+
+@njit("Tuple((i8, f8, f8, f8, f8))(f8[:, ::1], f8[:, ::1], i8[::1])", cache=True)
+def _place_steadily(
+    rays: Array, points: Array, steady: NDArray[np.int64]
+) -> tuple[int, float, float, float, float]:
+    """As `_place` by some of the points, and the misfit where all of them place the hand."""
+    status, tx, ty, tz = _place(rays, points)
+    if status != _PLACED:
+        return status, tx, ty, tz, 0.0
+    error = _misfit(rays, points, np.array([tx, ty, tz]))
+    status, tx, ty, tz = _place(rays[steady], points[steady])
+    return status, tx, ty, tz, error
 
 
 class HandLength:
