@@ -19,10 +19,13 @@ from rejshand_ros.errors import (
 )
 from rejshand_ros.inference.network_input import FULL_SCALE, MIDDLE
 from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
+from rejshand_ros.inference.worker_threads import WorkerThreads
 
 PRECISIONS = ("auto", "f32", "bf16", "f16")
 """Arithmetic: ``auto`` takes what the processor is fastest in (bf16 where it has instructions for
 it) of what the file allows: one whose delicate layers are not marked runs in f32."""
+WORKERS = WorkerThreads()
+"""OpenVINO's threads, which all models of the process share."""
 PRECISE_MARK = "precise"
 """Attribute of the layers of an OpenVINO file that stay in f32 whatever the rest is in."""
 
@@ -80,7 +83,11 @@ def compile_model(
             # A model of one image at a time is compiled a fifth faster; two hands are the most.
             shape[0] = 1
             model.reshape(shape)
-        return core.compile_model(_of_bytes(model), "CPU", settings)
+        with WORKERS.noted():
+            compiled = core.compile_model(_of_bytes(model), "CPU", settings)
+            # Its threads start with the first inference.
+            compiled.create_infer_request().infer()
+        return compiled
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ModelFileError(f"model file {path} cannot be loaded: {reason}") from error
@@ -174,6 +181,7 @@ class OpenVinoRuntime(Runtime):
     def _infer(self, crop: NDArray[np.uint8]) -> list[FloatArray]:
         """The outputs for one crop (S, S, 3), copied out of the request's buffers."""
         self._input[0] = crop
+        WORKERS.keep_apart()
         self._request.infer()
         return [np.array(output.data, np.float32) for output in self._outputs]
 

@@ -14,7 +14,7 @@ from rejshand_ros.errors import InputError, ModelFileError
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.load import weights_file
-from rejshand_ros.inference.openvino_runtime import compile_model
+from rejshand_ros.inference.openvino_runtime import WORKERS, compile_model
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 
 _CHANNELS = 7
@@ -63,6 +63,7 @@ class Detector(Localiser):
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(f"image {image.shape} {image.dtype}; (H, W, 3) uint8 needed")
         frame, scale, offset = self._letterbox(image)
+        WORKERS.keep_apart()
         dense = self._request.infer([frame[None]])[self._model.output(0)]
         finds: list[HandBox] = []
         for box in self._peaks(np.asarray(dense[0], float)):
