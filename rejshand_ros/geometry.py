@@ -74,6 +74,18 @@ class PinholeCamera:
         matrix = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
         return cls(width, height, matrix, assumed=assumed)
 
+    @cached_property
+    def is_usable(self) -> bool:
+        """Whether all its numbers are finite, and both focal lengths positive."""
+        matrix = np.asarray(self.matrix, float)
+        finite = np.isfinite(matrix).all() and np.isfinite(self.distortion).all()
+        return bool(finite and matrix[0, 0] > 0 and matrix[1, 1] > 0)
+
+    @cached_property
+    def is_distorted(self) -> bool:
+        """Whether its lens bends straight lines."""
+        return bool(np.any(self.distortion))
+
     def project(self, points: ArrayLike) -> Array:
         """Pixels (..., 2) of points (..., 3) in camera axes, metres; ignores distortion."""
         homogeneous = np.asarray(points, float) @ self.matrix.T

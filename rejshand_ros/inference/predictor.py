@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import tanh
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from rejshand_ros.hand.keypoints import WRIST
 from rejshand_ros.inference.estimate import CropEstimate
-from rejshand_ros.inference.runtime import FloatArray, Runtime
+from rejshand_ros.inference.runtime import Runtime
 
 
 class CropPredictor(Protocol):
@@ -56,20 +57,18 @@ class Predictor:
         wrist = raw.keypoints_3d[:, WRIST : WRIST + 1].astype(float)
         keypoints = raw.keypoints_3d - wrist
         vertices = raw.vertices - wrist
-        presence = _probability(raw.presence_logit)
-        right = _probability(raw.right_logit)
         return [
             CropEstimate(
                 raw.keypoints_2d[i].astype(float),
                 keypoints[i],
                 vertices[i],
-                float(presence[i]),
-                float(right[i]),
+                _probability(float(raw.presence_logit[i])),
+                _probability(float(raw.right_logit[i])),
             )
             for i in range(len(crops))
         ]
 
 
-def _probability(logit: FloatArray) -> NDArray[np.float64]:
+def _probability(logit: float) -> float:
     """The logistic function, without overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logit.astype(float))))
+    return 0.5 * (1.0 + tanh(0.5 * logit))

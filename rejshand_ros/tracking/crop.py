@@ -10,8 +10,7 @@ this one class.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from math import cos, hypot, isfinite, sin
+from math import isfinite
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
+from rejshand_ros.tracking.image_geometry import through, virtual_camera
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class CropCamera:
         crop_from_camera: (3, 3) takes camera axes to crop axes; a rotation, followed by x -> -x
             when mirrored.
         crop_from_image: (3, 3) homography from full-image pixels to crop pixels.
+        image_from_crop: (3, 3) its inverse.
     """
 
     centre: Array
@@ -53,6 +54,7 @@ class CropCamera:
     matrix: Array
     crop_from_camera: Array
     crop_from_image: Array
+    image_from_crop: Array
 
     @classmethod
     def around(
@@ -85,27 +87,13 @@ class CropCamera:
                 f"crop side {side_px} px, roll {roll_rad} rad, size {size} px;"
                 " finite values needed, side and size positive"
             )
-        normal_from_image = _local_inverse(camera, point)
-        ray = normal_from_image @ np.array([point[0], point[1], 1.0])
-        rotation = _looking_along(ray, roll_rad, mirror)
-        # Off the axis an image pixel spans less angle: by cos across the radius and cos^2 along
-        # it. The wider of the two keeps the whole square inside the crop.
-        cosine = 1.0 / hypot(*ray.tolist())
-        (xx, xy), (yx, yy) = normal_from_image[:2, :2].tolist()
-        determinant = abs(xx * yy - xy * yx)
-        focal = size / (side_px * determinant**0.5 * cosine)
-        middle = (size - 1) / 2
-        matrix = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
-        homography = matrix @ rotation @ normal_from_image
+        matrix, turn, crop_from_image, image_from_crop = virtual_camera(
+            _local_inverse(camera, point), point[0], point[1], side_px, roll_rad, size, mirror
+        )
         return cls(
             point, float(side_px), float(roll_rad), int(size), bool(mirror),
-            matrix, rotation, homography / homography[2, 2],
+            matrix, turn, crop_from_image, image_from_crop,
         )  # fmt: skip
-
-    @cached_property
-    def image_from_crop(self) -> Array:
-        """(3, 3) homography from crop pixels to full-image pixels."""
-        return np.asarray(np.linalg.inv(self.crop_from_image), float)
 
     @property
     def determinant(self) -> float:
@@ -152,12 +140,11 @@ class CropCamera:
 
     def to_image(self, points: ArrayLike) -> Array:
         """Full-image pixels (..., 2) of crop coordinates (..., 2), 0..1."""
-        pixels = np.asarray(np.asarray(points, float) * self.size - 0.5, float)
-        return _through(self.image_from_crop, pixels)
+        return _mapped(self.image_from_crop, points, (self.size, -0.5), (0.0, 1.0))
 
     def from_image(self, pixels: ArrayLike) -> Array:
         """Crop coordinates (..., 2), 0..1, of full-image pixels (..., 2)."""
-        return (_through(self.crop_from_image, np.asarray(pixels, float)) + 0.5) / self.size
+        return _mapped(self.crop_from_image, pixels, (1.0, 0.0), (0.5, 1.0 / self.size))
 
     def points_to_camera(self, points: ArrayLike) -> Array:
         """Points or directions (..., 3) in crop axes, turned (and mirrored back) to camera axes."""
@@ -173,47 +160,25 @@ class CropCamera:
         return np.asarray((homogeneous[..., :2] / homogeneous[..., 2:] + 0.5) / self.size)
 
 
-def _looking_along(ray: Array, roll_rad: float, mirror: bool) -> Array:
-    """(3, 3) camera axes to those of a camera that looks along a ray (3,) before the first one.
-
-    The smallest turn of the ray onto the axis, then the roll, then the mirror; number by number,
-    since numpy takes longer than the arithmetic for arrays of nine.
-    """
-    x, y, z = ray.tolist()
-    length = hypot(x, y, z)
-    x, y, z = x / length, y / length, z / length
-    c, s = cos(roll_rad), sin(roll_rad)
-    share = 1.0 / (1.0 + z)
-    right = (z + share * y * y, -share * x * y, -x)
-    down = (-share * x * y, z + share * x * x, -y)
-    sign = -1.0 if mirror else 1.0
-    return np.array(
-        [
-            [sign * (c * a + s * b) for a, b in zip(right, down, strict=True)],
-            [c * b - s * a for a, b in zip(right, down, strict=True)],
-            [x, y, z],
-        ]
-    )
-
-
-def _through(homography: Array, points: Array) -> Array:
-    """Apply a homography (3, 3) to points (..., 2)."""
-    mapped = points @ homography[:, :2].T + homography[:, 2]
-    return np.asarray(mapped[..., :2] / mapped[..., 2:])
+def _mapped(
+    homography: Array, points: ArrayLike, before: tuple[float, float], after: tuple[float, float]
+) -> Array:
+    """Points (..., 2) through a homography: scale and offset before it, offset and scale after."""
+    given = np.asarray(points, float)
+    flat = np.ascontiguousarray(given).reshape(-1, 2)
+    return through(homography, flat, *before, *after).reshape(given.shape)
 
 
 def _local_inverse(camera: PinholeCamera, pixel: Array) -> Array:
     """(3, 3) from full-image pixels to rays with z = 1: exact at `pixel`, affine around it."""
     matrix = camera.matrix
-    if not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+    if not camera.is_usable:
         raise InputError(
-            f"camera matrix {np.asarray(matrix).tolist()}; finite values and positive focal"
-            " lengths needed"
+            f"camera matrix {np.asarray(matrix).tolist()}, distortion"
+            f" {camera.distortion.tolist()}; finite values and positive focal lengths needed"
         )
-    if not np.any(camera.distortion):
+    if not camera.is_distorted:
         return camera.ray_from_pixel
-    if not np.isfinite(camera.distortion).all():
-        raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")
     ray = cv2.undistortPoints(pixel.reshape(1, 1, 2), matrix, camera.distortion).reshape(2)
     if not np.isfinite(ray).all():
         raise InputError(f"pixel {pixel.tolist()} lies outside of what the distortion model holds")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.keypoints import MIDDLE_MCP, WRIST, Side
 from rejshand_ros.tracking.config import BOX_SCALE
+from rejshand_ros.tracking.image_geometry import turned_hull
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,30 @@ def box_of_keypoints(
     an upright one. Where the palm points at the camera its direction in the image is noise: the
     shorter the palm, the more of `fallback_roll_rad` stays.
     """
-    up = keypoints[MIDDLE_MCP] - keypoints[WRIST]
-    extent = float((keypoints.max(0) - keypoints.min(0)).max())
-    right, down = up.tolist()
+    points = np.asarray(keypoints, float)
+    right, down = (points[MIDDLE_MCP] - points[WRIST]).tolist()
+    left, top, far, low = turned_hull(points, 0.0, 0.0, 0.0)
+    extent = max(far - left, low - top)
     trust = min(max((hypot(right, down) / max(extent, 1e-6) - 0.1) / 0.2, 0.0), 1.0)
     measured = atan2(right, -down)
     roll = fallback_roll_rad + trust * wrap_angle(measured - fallback_roll_rad)
-    c, s = cos(roll), sin(roll)
-    # Columns: the crop's right and down in the image.
-    axes = np.array([[c, -s], [s, c]])
-    turned = keypoints @ axes
-    low, high = turned.min(0), turned.max(0)
-    centre = axes @ ((low + high) / 2)
-    return HandBox(centre, float((high - low).max()) * BOX_SCALE, wrap_angle(roll), side, score)
+    return box_of_hull((0.0, 0.0), turned_hull(points, 0.0, 0.0, roll), roll, side, score)
+
+
+def box_of_hull(
+    origin: tuple[float, float],
+    hull: tuple[float, float, float, float],
+    roll_rad: float,
+    side: Side | None,
+    score: float,
+) -> HandBox:
+    """The square box around a hull (left, top, right, bottom) in axes turned about an origin."""
+    left, top, right, bottom = hull
+    across, along = (left + right) / 2, (top + bottom) / 2
+    c, s = cos(roll_rad), sin(roll_rad)
+    centre = np.array([origin[0] + c * across - s * along, origin[1] + s * across + c * along])
+    side_px = max(right - left, bottom - top) * BOX_SCALE
+    return HandBox(centre, side_px, wrap_angle(roll_rad), side, score)
 
 
 def wrap_angle(angle: float) -> float:

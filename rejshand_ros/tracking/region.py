@@ -7,15 +7,14 @@ edge by edge, while it moves and turns with the palm.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import cos, exp, sin
+from math import exp
 
 import numpy as np
 
 from rejshand_ros.geometry import Array
 from rejshand_ros.hand.keypoints import PALM
-from rejshand_ros.tracking.config import BOX_SCALE
-from rejshand_ros.tracking.localiser import HandBox
+from rejshand_ros.tracking.image_geometry import middle, turned_hull
+from rejshand_ros.tracking.localiser import HandBox, box_of_hull
 
 _PALM = np.array(PALM)
 
@@ -36,33 +35,24 @@ class HandRegion:
     def restart(self, box: HandBox, keypoints: Array) -> None:
         """Forget the past: take the keypoints' hull as it is."""
         self._box = box
-        self._palm = keypoints[_PALM].mean(0)
-        self._low, self._high = self._hull(box.roll_rad, keypoints)
+        self._palm = middle(keypoints, _PALM)
+        self._hull = turned_hull(keypoints, *self._palm, box.roll_rad)
 
     def update(self, box: HandBox, keypoints: Array, period_s: float) -> None:
         """Take in the newest keypoints (21, 2), pixels, and their box."""
-        self._box = box
-        self._palm = keypoints[_PALM].mean(0)
-        low, high = self._hull(box.roll_rad, keypoints)
+        left, top, right, bottom = self._hull
+        self.restart(box, keypoints)
+        new_left, new_top, new_right, new_bottom = self._hull
         kept = exp(-max(period_s, 0.0) / self._shrink_s)
-        self._low = low + kept * np.minimum(self._low - low, 0.0)
-        self._high = high + kept * np.maximum(self._high - high, 0.0)
+        self._hull = (
+            new_left + kept * min(left - new_left, 0.0),
+            new_top + kept * min(top - new_top, 0.0),
+            new_right + kept * max(right - new_right, 0.0),
+            new_bottom + kept * max(bottom - new_bottom, 0.0),
+        )
 
     @property
     def box(self) -> HandBox:
         """The square box of the region."""
-        axes = _axes(self._box.roll_rad)
-        centre = self._palm + axes @ ((self._low + self._high) / 2)
-        side_px = float((self._high - self._low).max()) * BOX_SCALE
-        return replace(self._box, centre=centre, side_px=side_px)
-
-    def _hull(self, roll_rad: float, keypoints: Array) -> tuple[Array, Array]:
-        """Edges around keypoints (21, 2), from the palm, in turned axes."""
-        turned = (keypoints - self._palm) @ _axes(roll_rad)
-        return turned.min(0), turned.max(0)
-
-
-def _axes(roll_rad: float) -> Array:
-    """(2, 2) columns: the crop's right and down in the image."""
-    c, s = cos(roll_rad), sin(roll_rad)
-    return np.array([[c, -s], [s, c]])
+        last = self._box
+        return box_of_hull(self._palm, self._hull, last.roll_rad, last.side, last.score)

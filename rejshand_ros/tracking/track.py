@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import hypot
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from rejshand_ros.hand.keypoints import BONES, KEYPOINT_COUNT, PALM, PARENTS, Si
 from rejshand_ros.inference.estimate import CropEstimate
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.crop import CropCamera
+from rejshand_ros.tracking.image_geometry import middle, share_inside
 from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints
 from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
 from rejshand_ros.tracking.region import HandRegion
@@ -117,8 +119,7 @@ def is_plausible(
     x, y = seen.box.centre.tolist()
     if not (0 <= x < shape[1] and 0 <= y < shape[0]):
         return False
-    inside = np.abs(in_crop - 0.5).max(1) < 0.6
-    return bool(np.mean(inside) >= 0.75)
+    return bool(share_inside(in_crop, 0.6) >= 0.75)
 
 
 class Track:
@@ -188,7 +189,8 @@ class Track:
         side = box.side_px
         if self.state is not TrackState.TRACKING:
             side *= min(_WIDEST, 1.0 + _GROWTH_PER_S * period)
-        return replace(box, centre=box.centre + self._velocity * ahead, side_px=side)
+        centre = box.centre + self._velocity * ahead
+        return HandBox(centre, side, box.roll_rad, box.side, box.score)
 
     def see(self, seen: Sighting, camera: PinholeCamera) -> None:
         """Take in a sighting.
@@ -203,12 +205,14 @@ class Track:
             weight = min(1.0, period / min(age + period, self._config.side_time_s))
             self.side_belief += weight * (seen.right_probability - self.side_belief)
         if 0 < period <= 2 * _LONGEST_PREDICTION_S:
-            moved = (seen.keypoints_2d[_PALM] - self.last.keypoints_2d[_PALM]).mean(0) / period
+            (x, y), (last_x, last_y) = (
+                middle(one.keypoints_2d, _PALM) for one in (seen, self.last)
+            )
+            moved = np.array([(x - last_x) / period, (y - last_y) / period])
             # Half of the new, half of the old: a jump of the crop must not fling the next one.
-            self._velocity += 0.5 * (moved - self._velocity)
+            velocity = 0.5 * (self._velocity + moved)
             fastest = 8.0 * seen.box.side_px
-            speed = float(np.linalg.norm(self._velocity))
-            self._velocity *= min(1.0, fastest / max(speed, 1e-9))
+            self._velocity = velocity * min(1.0, fastest / max(hypot(*velocity.tolist()), 1e-9))
         else:
             self._velocity = np.zeros(2)
         self._presence += _RECENT * (seen.presence - self._presence)

@@ -39,13 +39,24 @@ _REASONS = {
 
 def hand_length(keypoints: Array) -> float:
     """Wrist to tip of the straightened middle finger, metres, of keypoints (21, 3)."""
-    chain = np.asarray(keypoints, float)[_CHAIN]
-    return float(np.linalg.norm(np.diff(chain, axis=0), axis=1).sum())
+    return _chain_length(np.asarray(keypoints, float), _CHAIN)
+
+
+@njit("f8(f8[:, :], i8[::1])", cache=True)
+def _chain_length(points: Array, chain: NDArray[np.int64]) -> float:
+    """Length of the line through the chosen ones among points (n, 3), one after the other."""
+    total = 0.0
+    for i in range(1, len(chain)):
+        square = 0.0
+        for k in range(3):
+            square += (points[chain[i], k] - points[chain[i - 1], k]) ** 2
+        total += np.sqrt(square)
+    return total
 
 
 def undistorted_rays(pixels: Array, camera: PinholeCamera) -> Array:
     """Directions (n, 2), x/z and y/z, through distorted pixels (n, 2)."""
-    if not np.any(camera.distortion):
+    if not camera.is_distorted:
         inverse = camera.ray_from_pixel
         return np.ascontiguousarray(pixels @ inverse[:2, :2].T + inverse[:2, 2])
     points = np.asarray(pixels, float).reshape(-1, 1, 2)
