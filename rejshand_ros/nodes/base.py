@@ -12,13 +12,13 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from rejshand_ros.errors import ConfigError, InputError, RejshandError
 from rejshand_ros.nodes.diagnostics import Monitor
+from rejshand_ros.nodes.managed_life import ManagedLife
 from rejshand_ros.nodes.numbering import gap_counting
 from rejshand_ros.nodes.parameters import changed, declare, parameter, refusal
 from rejshand_ros.nodes.readiness import Peers
@@ -50,7 +50,7 @@ class NodeConfig:
 ConfigT = TypeVar("ConfigT", bound=NodeConfig)
 
 
-class ChainNode(LifecycleNode, Generic[ConfigT]):
+class ChainNode(ManagedLife, Generic[ConfigT]):
     """A managed node of the chain.
 
     A subclass names its parameters and fills the four hooks; what it creates through `advertise`,
@@ -61,7 +61,6 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
     Attributes:
         config: The parameters; replaced as a whole when one changes.
         monitor: Counts for /diagnostics.
-        failure: Why the last transition failed.
         fault: Why the node cannot go on.
         finished: Set by a node that has done all it had to; its process then ends well.
     """
@@ -85,11 +84,8 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         )
         self.monitor = Monitor()
         self._peers = Peers(self)
-        self.failure: Exception | None = None
         self.fault: RejshandError | None = None
         self.finished = threading.Event()
-        self._active = self._shut_down = False
-        self._entities: list[tuple[Callable[[Any], bool], Any]] = []
         try:
             self.config = declare(self, self.CONFIG)  # type: ignore[assignment]
         except ConfigError:
@@ -101,30 +97,22 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self.config.diagnostics_period_s, self._report, clock=self._steady)
 
-    # What a subclass fills in.
-
-    def configure(self) -> None:
-        """Build the core object, the publishers and the subscribers."""
-
-    def activate(self) -> None:
-        """Begin to work."""
-
-    def deactivate(self) -> None:
-        """Cease to work, keeping everything built."""
-
-    def cleanup(self) -> None:
-        """Let go of what `configure` built, apart from publishers and subscribers."""
+    # What a subclass fills in, beside the hooks of its life.
 
     def diagnostics(self) -> dict[str, str]:
         """Further values for /diagnostics."""
         return {}
 
-    # What a subclass uses.
-
     @property
-    def active(self) -> bool:
-        """Whether the node is to work."""
-        return self._active
+    def starts_itself(self) -> bool:
+        """Whether no manager brings the node up."""
+        return self.config.autostart
+
+    def forget(self, entity: Any) -> None:
+        """Wait no longer for who publishes or listens to it."""
+        self._peers.forget(entity)
+
+    # What a subclass uses.
 
     def now_ns(self) -> int:
         """The node's time (simulated time where use_sim_time says so), nanoseconds."""
@@ -149,7 +137,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             profile,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._entities.append((self.destroy_lifecycle_publisher, publisher))
+        self.keep(self.destroy_lifecycle_publisher, publisher)
         self._peers.publishes(publisher)
         return publisher
 
@@ -199,7 +187,7 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
             event_callbacks=SubscriptionEventCallbacks(message_lost=None if numbered else lost),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._entities.append((self.destroy_subscription, subscription))
+        self.keep(self.destroy_subscription, subscription)
         if not optional:
             self._peers.listens(subscription)
 
@@ -217,103 +205,11 @@ class ChainNode(LifecycleNode, Generic[ConfigT]):
         timer = self.create_timer(
             period_s, lambda: callback() if self._active else None, clock=clock
         )
-        self._entities.append((self.destroy_timer, timer))
+        self.keep(self.destroy_timer, timer)
 
     def serve(self, kind: type[Any], name: str, callback: Callable[[Any, Any], Any]) -> None:
         """Offer a service."""
-        self._entities.append((self.destroy_service, self.create_service(kind, name, callback)))
-
-    # Managed life.
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Build everything."""
-        result = self._attempt(self.configure)
-        if result is not TransitionCallbackReturn.SUCCESS:
-            self._destroy_entities()
-        return result
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Begin to work."""
-        super().on_activate(state)
-        result = self._attempt(self.activate)
-        self._active = result is TransitionCallbackReturn.SUCCESS
-        return result
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Cease to work."""
-        self._active = False
-        result = self._attempt(self.deactivate)
-        super().on_deactivate(state)
-        return result
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of everything."""
-        result = self._attempt(self.cleanup)
-        self._destroy_entities()
-        return result
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of everything, from whatever state."""
-        self._shut_down = True
-        if self._active:
-            self.on_deactivate(state)
-        return self.on_cleanup(state) if self._entities else TransitionCallbackReturn.SUCCESS
-
-    def begin(self) -> None:
-        """Configure and activate, as a manager would.
-
-        Raises:
-            RejshandError: What went wrong.
-        """
-        self.transition(self.trigger_configure)
-        self.transition(self.trigger_activate)
-
-    def stop(self) -> None:
-        """Shut down from whatever state, unless a manager has done so.
-
-        Raises:
-            RejshandError: What went wrong on the way.
-        """
-        if not self._shut_down:
-            self.transition(self.trigger_shutdown)
-
-    def transition(self, trigger: Callable[[], Any]) -> None:
-        """Make a transition of the managed life.
-
-        Args:
-            trigger: One of the node's ``trigger_...``.
-
-        Raises:
-            RejshandError: Why it failed.
-        """
-        self.failure = None
-        result = trigger()
-        if self.failure is not None:
-            raise self.failure
-        if result is not TransitionCallbackReturn.SUCCESS:
-            raise RejshandError(f"transition {trigger.__name__.removeprefix('trigger_')} failed")
-
-    def _attempt(self, hook: Callable[[], None]) -> TransitionCallbackReturn:
-        try:
-            hook()
-        except RejshandError as error:
-            self.failure = self.failure or error
-            if not self.config.autostart:
-                # Whoever manages the node hears only that it failed.
-                self.get_logger().error(f"{hook.__name__}: {error}")
-            return TransitionCallbackReturn.FAILURE
-        except Exception as error:
-            # rclpy swallows what a transition raises; a fault of ours must be seen.
-            self.failure = error
-            self.get_logger().fatal(f"{hook.__name__}: {type(error).__name__}: {error}")
-            raise
-        return TransitionCallbackReturn.SUCCESS
-
-    def _destroy_entities(self) -> None:
-        while self._entities:
-            destroy, entity = self._entities.pop()
-            self._peers.forget(entity)
-            destroy(entity)
+        self.keep(self.destroy_service, self.create_service(kind, name, callback))
 
     def _guarded(self, callback: Callable[[Any], None], message: Any) -> None:
         try:

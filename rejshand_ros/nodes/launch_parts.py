@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from launch import LaunchDescriptionEntity
 from launch.actions import SetEnvironmentVariable, Shutdown
@@ -13,23 +12,22 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from rejshand_ros.errors import ConfigError
 from rejshand_ros.hand.keypoints import Side
-from rejshand_ros.nodes.frames import BESIDE_M, CAMERA_M, CAMERA_RPY, WORLD
+from rejshand_ros.nodes.frames import BESIDE_M, CAMERA_M, CAMERA_RPY
 from rejshand_ros.nodes.joint_conversions import COMMAND_TYPES
 from rejshand_ros.nodes.launch_arguments import Values
+from rejshand_ros.nodes.launch_nodes import (
+    ManagedNode,
+    chain_node,
+    fixed_frame,
+    has_state_publisher,
+    image_remappings,
+    joint_naming,
+    joint_remappings,
+    joints_from_above,
+    namespace,
+)
 from rejshand_ros.resources import resource_path
 from rejshand_ros.retargeting.robot_hand import load_robot_hand
-
-PACKAGE = "rejshand_ros"
-
-
-class ManagedNode(Node):
-    """A managed node of ours.
-
-    Attributes:
-        managed_name: Its name, from the root on.
-    """
-
-    managed_name: str
 
 
 def surroundings() -> list[LaunchDescriptionEntity]:
@@ -58,7 +56,7 @@ def camera(values: Values) -> list[LaunchDescriptionEntity]:
         # An image before they listen would be lost.
         "wait_for_subscribers": 1 + (values.text("record") != "false"),
     }
-    return [_node(values, "camera", parameters, remappings=_image_remappings(values))]
+    return [chain_node(values, "camera", parameters, remappings=image_remappings(values))]
 
 
 def hand_pose(values: Values) -> list[LaunchDescriptionEntity]:
@@ -72,7 +70,7 @@ def hand_pose(values: Values) -> list[LaunchDescriptionEntity]:
         "weights": values.text("weights"),
         "device": values.text("device"),
     }
-    return [_node(values, "hand_pose", parameters)]
+    return [chain_node(values, "hand_pose", parameters)]
 
 
 def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
@@ -85,14 +83,14 @@ def follower(values: Values, side: str) -> list[LaunchDescriptionEntity]:
         **which,
         "auto_engage": engage,
         "output": values.text("command_form"),
-        "publish_description": not _has_state_publisher(values),
-        "joint_naming": _joint_naming(values),
+        "publish_description": not has_state_publisher(values),
+        "joint_naming": joint_naming(values),
     }
     if values.text("controller"):
         command["controller"] = values.for_side("controller", side)
     return [
-        _node(values, "retargeting", which, side),
-        _node(values, "command", command, side, _joint_remappings(values, side)),
+        chain_node(values, "retargeting", which, side),
+        chain_node(values, "command", command, side, joint_remappings(values, side)),
     ]
 
 
@@ -113,10 +111,10 @@ def simulation(values: Values) -> list[LaunchDescriptionEntity]:
     }
     sides = values.sides()
     if len(sides) == 1:
-        remappings = _joint_remappings(values, sides[0])
-        return [_node(values, "simulation", parameters, sides[0], remappings)]
+        remappings = joint_remappings(values, sides[0])
+        return [chain_node(values, "simulation", parameters, sides[0], remappings)]
     # Of a pair the node stands above both sides.
-    return [_node(values, "simulation", parameters, remappings=_joints_from_above(values))]
+    return [chain_node(values, "simulation", parameters, remappings=joints_from_above(values))]
 
 
 def recorder(values: Values) -> list[LaunchDescriptionEntity]:
@@ -135,18 +133,18 @@ def recorder(values: Values) -> list[LaunchDescriptionEntity]:
         "weights": values.text("weights"),
         "calibration": values.text("camera_info_url"),
     }
-    remappings = [*_image_remappings(values), *_joints_from_above(values)]
-    return [_node(values, "recorder", parameters, remappings=remappings)]
+    remappings = [*image_remappings(values), *joints_from_above(values)]
+    return [chain_node(values, "recorder", parameters, remappings=remappings)]
 
 
 def frames(values: Values) -> list[LaunchDescriptionEntity]:
     """Frames of the robot hands, and a world for them and the camera to stand in."""
-    if not _has_state_publisher(values):
+    if not has_state_publisher(values):
         return []
     tell = {"hand": values.text("hand"), "side": values.text("side"), "robot": False}
-    actions: list[LaunchDescriptionEntity] = [_node(values, "frames", tell)]
+    actions: list[LaunchDescriptionEntity] = [chain_node(values, "frames", tell)]
     if camera_frame := values.text("camera_frame"):
-        actions.append(_fixed(values, "camera", camera_frame, CAMERA_M, CAMERA_RPY))
+        actions.append(fixed_frame(values, "camera", camera_frame, CAMERA_M, CAMERA_RPY))
     for side in values.sides():
         robot = load_robot_hand(values.text("hand"), Side(side))
         description = robot.urdf_path.read_text(encoding="utf-8")
@@ -154,7 +152,7 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
             Node(
                 package="robot_state_publisher",
                 executable="robot_state_publisher",
-                namespace=_namespace(values, side),
+                namespace=namespace(values, side),
                 parameters=[
                     {
                         "robot_description": ParameterValue(description, value_type=str),
@@ -164,7 +162,7 @@ def frames(values: Values) -> list[LaunchDescriptionEntity]:
                 ],
                 remappings=[("joint_states", values.for_side("joint_states_topic", side))],
             ),
-            _fixed(values, side, f"{side}/{robot.root_link}", (0.0, BESIDE_M[side], 0.0)),
+            fixed_frame(values, side, f"{side}/{robot.root_link}", (0.0, BESIDE_M[side], 0.0)),
         ]
     return actions
 
@@ -180,10 +178,10 @@ def viewer(values: Values) -> list[LaunchDescriptionEntity]:
         "port": values.whole_number("view_port"),
         "image_topic": values.text("image_topic"),
         "image_transport": values.text("image_transport"),
-        "joint_naming": _joint_naming(values),
+        "joint_naming": joint_naming(values),
     }
-    remappings = _joints_from_above(values)
-    return [_node(values, "viewer", parameters, remappings=remappings, essential=False)]
+    remappings = joints_from_above(values)
+    return [chain_node(values, "viewer", parameters, remappings=remappings, essential=False)]
 
 
 def manager(
@@ -194,7 +192,7 @@ def manager(
     if values.text("lifecycle") != "managed" or not names:
         return []
     # Not managed itself, but everything rests on it until the chain is up.
-    return [_node(values, "manager", {"nodes": names}, managed=False)]
+    return [chain_node(values, "manager", {"nodes": names}, managed=False)]
 
 
 def rviz(values: Values, *, images: bool = True) -> list[LaunchDescriptionEntity]:
@@ -207,124 +205,14 @@ def rviz(values: Values, *, images: bool = True) -> list[LaunchDescriptionEntity
     if not values.on("rviz"):
         return []
     return [
-        _node(values, "markers", {"side": values.text("side")}),
+        chain_node(values, "markers", {"side": values.text("side")}),
         Node(
             package="rviz2",
             executable="rviz2",
-            namespace=_namespace(values),
+            namespace=namespace(values),
             arguments=["-d", str(resource_path("config/teleop.rviz"))],
             parameters=[{"use_sim_time": values.simulated_time()}],
-            remappings=_image_remappings(values) if images else [],
+            remappings=image_remappings(values) if images else [],
             on_exit=Shutdown(reason="RViz was closed"),
         ),
-    ]
-
-
-def _node(
-    values: Values,
-    name: str,
-    parameters: dict[str, Any],
-    side: str = "",
-    remappings: list[tuple[str, str]] | None = None,
-    essential: bool = True,
-    managed: bool = True,
-) -> Node:
-    """One node of ours; where an essential one ends, so does the launch: half a chain is none.
-
-    One that is not essential starts itself, so that nothing waits for it.
-    """
-    managed = managed and essential
-    itself = not managed or values.text("lifecycle") == "self"
-    node = (ManagedNode if managed else Node)(
-        package=PACKAGE,
-        executable=name,
-        name=name,
-        namespace=_namespace(values, side),
-        parameters=[
-            values.file("params_file"),
-            {**parameters, "autostart": itself, "use_sim_time": values.simulated_time()},
-        ],
-        remappings=remappings or [],
-        output="screen",
-        emulate_tty=True,
-        on_exit=Shutdown(reason=f"{side + '/' if side else ''}{name} has ended")
-        if essential
-        else None,
-    )
-    if isinstance(node, ManagedNode):
-        node.managed_name = "/" + "/".join(
-            part for part in (_namespace(values, side), name) if part
-        )
-    return node
-
-
-def _fixed(
-    values: Values,
-    name: str,
-    child: str,
-    position_m: tuple[float, float, float],
-    turn_rpy: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> Node:
-    """A frame that stands still in the world (x forward, z up).
-
-    Args:
-        values: The launch's arguments.
-        name: What it belongs to.
-        child: The frame.
-        position_m: Its origin in the world, metres.
-        turn_rpy: Roll, pitch and yaw, radians.
-    """
-    labels = ("--x", "--y", "--z", "--roll", "--pitch", "--yaw")
-    arguments = [
-        text
-        for label, number in zip(labels, (*position_m, *turn_rpy), strict=True)
-        for text in (label, f"{number:.9g}")
-    ]
-    return Node(
-        package="tf2_ros",
-        executable="static_transform_publisher",
-        name=f"{name}_in_world",
-        namespace=_namespace(values),
-        arguments=[*arguments, "--frame-id", WORLD, "--child-frame-id", child],
-    )
-
-
-def _has_state_publisher(values: Values) -> bool:
-    return values.on("robot_state_publisher") or values.on("rviz")
-
-
-def _joint_naming(values: Values) -> str:
-    naming = values.text("joint_naming")
-    if naming != "auto":
-        return naming
-    return "chain" if values.text("simulator") != "none" else "driver"
-
-
-def _namespace(values: Values, side: str = "") -> str:
-    return "/".join(part for part in (values.text("namespace").strip("/"), side) if part)
-
-
-def _joint_remappings(values: Values, side: str) -> list[tuple[str, str]]:
-    return [
-        (topic, values.for_side(f"{topic}_topic", side))
-        for topic in ("joint_command", "joint_states")
-    ]
-
-
-def _joints_from_above(values: Values) -> list[tuple[str, str]]:
-    """The same for a node that stands above the sides: its topics name them, relative ones anew."""
-    return [
-        (f"{side}/{ours}", theirs if theirs.startswith("/") else f"{side}/{theirs}")
-        for side in values.sides()
-        for ours, theirs in _joint_remappings(values, side)
-        if ours != theirs
-    ]
-
-
-def _image_remappings(values: Values) -> list[tuple[str, str]]:
-    image = values.text("image_topic")
-    return [
-        ("image_raw", image),
-        ("image_raw/compressed", f"{image}/compressed"),
-        ("camera_info", values.text("camera_info_topic")),
     ]

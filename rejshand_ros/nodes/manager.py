@@ -69,7 +69,7 @@ class ManagerNode(ChainNode[ManagerConfig]):
 
     def _client(self, kind: type[Any], name: str) -> Any:
         client: Any = self.create_client(kind, name)
-        self._entities.append((self.destroy_client, client))
+        self.keep(self.destroy_client, client)
         return client
 
     def _advance(self) -> None:

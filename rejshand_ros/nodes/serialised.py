@@ -18,10 +18,8 @@ from rejshand_ros.geometry import Array, quaternion_from_rotation
 from rejshand_ros.nodes.cdr import LITTLE_ENDIAN, CdrReader, CdrWriter
 from rejshand_ros.nodes.conversions import VERTEX_COUNT, checked_hand, hand_from_message
 from rejshand_ros.nodes.images import BgrImage, to_bgr
-from rejshand_ros.nodes.stamps import nanoseconds, time_message
+from rejshand_ros.nodes.stamps import NANOSECONDS, nanoseconds, time_message
 from rejshand_ros.tracking.tracked_hand import TrackedHand
-
-_BILLION = 1_000_000_000
 
 
 def image_to_cdr(image: BgrImage, stamp_ns: int, frame_id: str) -> bytes:
@@ -55,7 +53,7 @@ def image_from_cdr(data: bytes) -> tuple[BgrImage, int, str]:
         if encoding == "bgr8" and step == 3 * width and height > 0 < width:
             pixels = reader.array(np.uint8)
             if len(pixels) == height * step:
-                return pixels.reshape(height, width, 3), seconds * _BILLION + rest, frame_id
+                return pixels.reshape(height, width, 3), seconds * NANOSECONDS + rest, frame_id
     message = _message(data, Image)
     return to_bgr(message), nanoseconds(message.header.stamp), message.header.frame_id
 
@@ -95,7 +93,7 @@ def hand_from_cdr(data: bytes) -> TrackedHand | None:
     (length,) = reader.numbers("f")
     (assumed,) = reader.numbers("?")
     return checked_hand(
-        seconds * _BILLION + rest, side, state, score, pixels, points, wrist, length, assumed
+        seconds * NANOSECONDS + rest, side, state, score, pixels, points, wrist, length, assumed
     )
 
 
@@ -126,7 +124,7 @@ def mesh_from_cdr(data: bytes) -> tuple[int, Array]:
     vertices = reader.array("f4", 3)
     if len(vertices) != VERTEX_COUNT:
         raise InputError(f"hand mesh of {len(vertices)} vertices; {VERTEX_COUNT} are needed")
-    return seconds * _BILLION + rest, vertices.astype(float)
+    return seconds * NANOSECONDS + rest, vertices.astype(float)
 
 
 def _begun(stamp_ns: int, frame_id: str) -> CdrWriter:

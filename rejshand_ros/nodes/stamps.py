@@ -7,12 +7,13 @@ from std_msgs.msg import Header
 
 from rejshand_ros.errors import InputError
 
-_BILLION = 1_000_000_000
+NANOSECONDS = 1_000_000_000
+"""In a second."""
 
 
 def time_message(nanoseconds: int) -> Time:
     """A stamp of whole nanoseconds."""
-    seconds, rest = divmod(nanoseconds, _BILLION)
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
     if not 0 <= seconds < 1 << 31:
         raise InputError(f"time {nanoseconds} ns does not fit a ROS stamp")
     return Time(sec=seconds, nanosec=rest)
@@ -20,7 +21,7 @@ def time_message(nanoseconds: int) -> Time:
 
 def nanoseconds(stamp: Time | Duration) -> int:
     """A stamp or duration in whole nanoseconds."""
-    return int(stamp.sec) * _BILLION + int(stamp.nanosec)
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
 
 
 def header(stamp_ns: int, frame_id: str = "") -> Header:
@@ -30,5 +31,5 @@ def header(stamp_ns: int, frame_id: str = "") -> Header:
 
 def duration_message(seconds: float) -> Duration:
     """A duration, rounded to whole nanoseconds."""
-    whole, rest = divmod(round(seconds * _BILLION), _BILLION)
+    whole, rest = divmod(round(seconds * NANOSECONDS), NANOSECONDS)
     return Duration(sec=whole, nanosec=rest)

@@ -12,7 +12,7 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.predictor import CropPredictor
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.tracking.localiser import HandBox
-from rejshand_ros.tracking.track import Sighting, is_plausible, sighting
+from rejshand_ros.tracking.sighting import Sighting, is_plausible, sighting
 
 _FINDER_SHARE = 0.2
 """What the finder's opinion of the side counts beside the close look's."""

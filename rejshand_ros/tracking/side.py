@@ -8,7 +8,8 @@ import numpy as np
 
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.tracking.localiser import HandBox
-from rejshand_ros.tracking.track import Sighting, Track
+from rejshand_ros.tracking.sighting import Sighting
+from rejshand_ros.tracking.track import Track
 from rejshand_ros.tracking.tracked_hand import TrackState
 
 _MEMORY_S = 2.0

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import hypot
 
 import numpy as np
 
-from rejshand_ros.errors import InputError
-from rejshand_ros.geometry import Array, PinholeCamera, RigidTransform
+from rejshand_ros.geometry import PinholeCamera, RigidTransform
 from rejshand_ros.hand.frame import wrist_frame
 from rejshand_ros.hand.keypoints import BONES, KEYPOINT_COUNT, PALM, PARENTS, Side
-from rejshand_ros.inference.estimate import CropEstimate
 from rejshand_ros.tracking.config import TrackingConfig
-from rejshand_ros.tracking.crop import CropCamera
-from rejshand_ros.tracking.image_geometry import middle, share_inside
-from rejshand_ros.tracking.localiser import HandBox, box_of_keypoints
+from rejshand_ros.tracking.image_geometry import middle
+from rejshand_ros.tracking.localiser import HandBox
 from rejshand_ros.tracking.one_euro import OneEuroFilter, OneEuroRotation
 from rejshand_ros.tracking.region import HandRegion
+from rejshand_ros.tracking.sighting import Sighting
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
-from rejshand_ros.tracking.wrist import HandLength, place_hand
+from rejshand_ros.tracking.wrist import HandLength
 
 ALONG_FINGER = np.array(
     [
@@ -29,8 +27,6 @@ ALONG_FINGER = np.array(
 )
 """(21, 3) each keypoint with the ones before and after it: they move alike, their noise differs."""
 _PALM = np.array(PALM)
-_ABSENCE_WEIGHT = 0.1
-"""What a missing presence of 1 counts beside the error."""
 _RECENT = 0.1
 """Share of the newest image in what a track remembers of how well it was seen."""
 _LONGEST_PREDICTION_S = 0.15
@@ -39,87 +35,6 @@ _GROWTH_PER_S = 2.0
 """How fast the crop of an unseen hand widens, as a share of its side a second."""
 _WIDEST = 1.6
 """The widest crop of an unseen hand, as a share of its last."""
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A hand seen in one image, in the image's and the camera's terms, not smoothed.
-
-    Attributes:
-        stamp_ns: Capture time of the image, nanoseconds.
-        keypoints_2d: (21, 2) pixels in the full image.
-        keypoints_3d: (21, 3) metres, camera axes, relative to the wrist.
-        vertices: (778, 3) metres, camera axes, relative to the wrist.
-        box: The hand's box, from these keypoints.
-        position: (3,) metres, where the wrist is if the keypoints' metres are right; NaN if no
-            place before the camera explains them.
-        error: Distance between the metric points and the image points, as a share of the hand.
-        presence: Probability of a hand in the crop, 0..1.
-        right_probability: Probability that the crop as given shows a right hand, 0..1.
-    """
-
-    stamp_ns: int
-    keypoints_2d: Array
-    keypoints_3d: Array
-    vertices: Array
-    box: HandBox
-    position: Array
-    error: float
-    presence: float
-    right_probability: float
-
-    @property
-    def badness(self) -> float:
-        """How little this is to be believed: its error, and what its presence lacks."""
-        return self.error + _ABSENCE_WEIGHT * (1.0 - self.presence)
-
-
-def sighting(
-    estimate: CropEstimate, crop: CropCamera, stamp_ns: int, camera: PinholeCamera
-) -> Sighting:
-    """Take an estimate out of its crop: points to pixels and camera axes, a mirror undone."""
-    pixels = crop.to_image(estimate.keypoints_2d)
-    keypoints = crop.points_to_camera(estimate.keypoints_3d)
-    side = Side.LEFT if crop.mirror else Side.RIGHT
-    try:
-        position, error = place_hand(pixels, keypoints, camera)
-    except InputError:
-        # No place before the camera explains the points: as wrong as can be.
-        position, error = np.full(3, np.nan), np.inf
-    return Sighting(
-        stamp_ns,
-        pixels,
-        keypoints,
-        crop.points_to_camera(estimate.vertices),
-        box_of_keypoints(pixels, crop.roll_rad, side, estimate.presence),
-        position,
-        error,
-        estimate.presence,
-        estimate.right_probability,
-    )
-
-
-def is_plausible(
-    seen: Sighting, in_crop: Array, crop_side_px: float, shape: tuple[int, ...], smallest_px: float
-) -> bool:
-    """Whether a sighting is a hand that fits its crop and lies in the image.
-
-    Args:
-        seen: The sighting.
-        in_crop: (21, 2) its keypoints in the crop, 0..1.
-        crop_side_px: Side of the crop in the full image, pixels.
-        shape: The image's height, width and so on, pixels.
-        smallest_px: Boxes smaller than this are no hands, pixels.
-    """
-    if not (np.isfinite(seen.keypoints_2d).all() and np.isfinite(seen.error)):
-        return False
-    ratio = seen.box.side_px / crop_side_px
-    if not 0.3 < ratio < 1.8 or seen.box.side_px < smallest_px:
-        return False
-    x, y = seen.box.centre.tolist()
-    if not (0 <= x < shape[1] and 0 <= y < shape[0]):
-        return False
-    return bool(share_inside(in_crop, 0.6) >= 0.75)
 
 
 class Track:
@@ -286,36 +201,3 @@ def lost_hand(side: Side, stamp_ns: int, *, intrinsics_assumed: bool) -> Tracked
         hand_length_m=0.0,
         intrinsics_assumed=intrinsics_assumed,
     )
-
-
-def check_image(image: object, longest_px: int) -> None:
-    """Refuse what no hand can be found in.
-
-    Raises:
-        InputError: Not a BGR uint8 image of 32 px to `longest_px`.
-    """
-    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(
-            f"image of shape {getattr(image, 'shape', None)}; (height, width, 3) BGR needed"
-        )
-    if image.dtype != np.uint8:
-        raise InputError(f"image of type {image.dtype}; uint8 needed")
-    height, width = image.shape[:2]
-    if not (32 <= height <= longest_px and 32 <= width <= longest_px):
-        raise InputError(f"image of {width}x{height} px; 32 to {longest_px} px a side needed")
-
-
-def check_camera(camera: PinholeCamera) -> None:
-    """Refuse a camera that no place before it can be told from.
-
-    Raises:
-        InputError: Its matrix or its distortion is of no use.
-    """
-    matrix = np.asarray(camera.matrix, float)
-    usable = matrix.shape == (3, 3) and np.isfinite(matrix).all() and matrix[2, 2] == 1
-    if not usable or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
-        raise InputError(
-            f"camera matrix {matrix.tolist()}; finite values with positive focal lengths needed"
-        )
-    if not np.isfinite(camera.distortion).all():
-        raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")

@@ -13,9 +13,11 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.predictor import CropPredictor
 from rejshand_ros.tracking.close_look import CloseLook, right_probability
 from rejshand_ros.tracking.config import TrackingConfig
+from rejshand_ros.tracking.given import check_camera, check_image
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 from rejshand_ros.tracking.side import SideMemory
-from rejshand_ros.tracking.track import Sighting, Track, check_camera, check_image, lost_hand
+from rejshand_ros.tracking.sighting import Sighting
+from rejshand_ros.tracking.track import Track, lost_hand
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 
 _REFINEMENTS = 2

@@ -1,0 +1,41 @@
+"""What a tracker is given, checked: an image and the camera that took it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rejshand_ros.errors import InputError
+from rejshand_ros.geometry import PinholeCamera
+
+
+def check_image(image: object, longest_px: int) -> None:
+    """Refuse what no hand can be found in.
+
+    Raises:
+        InputError: Not a BGR uint8 image of 32 px to `longest_px`.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"image of shape {getattr(image, 'shape', None)}; (height, width, 3) BGR needed"
+        )
+    if image.dtype != np.uint8:
+        raise InputError(f"image of type {image.dtype}; uint8 needed")
+    height, width = image.shape[:2]
+    if not (32 <= height <= longest_px and 32 <= width <= longest_px):
+        raise InputError(f"image of {width}x{height} px; 32 to {longest_px} px a side needed")
+
+
+def check_camera(camera: PinholeCamera) -> None:
+    """Refuse a camera that no place before it can be told from.
+
+    Raises:
+        InputError: Its matrix or its distortion is of no use.
+    """
+    matrix = np.asarray(camera.matrix, float)
+    usable = matrix.shape == (3, 3) and np.isfinite(matrix).all() and matrix[2, 2] == 1
+    if not usable or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        raise InputError(
+            f"camera matrix {matrix.tolist()}; finite values with positive focal lengths needed"
+        )
+    if not np.isfinite(camera.distortion).all():
+        raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")
