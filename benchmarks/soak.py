@@ -24,6 +24,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from std_msgs.msg import String
 
+from benchmarks.machine_speed import reference_ms
 from benchmarks.report import write_report
 from rejshand_msgs.msg import HandCommand
 from rejshand_msgs.srv import StartEpisode, StopEpisode
@@ -60,10 +61,12 @@ class Sample:
     Attributes:
         memory_mb: Resident memory of each process.
         handles: Open files of each process.
+        reference_ms: How long a fixed piece of work takes the machine.
     """
 
     memory_mb: dict[str, float]
     handles: dict[str, int]
+    reference_ms: float = 1.0
 
 
 def sample(pids: dict[str, int]) -> Sample:
@@ -73,7 +76,7 @@ def sample(pids: dict[str, int]) -> Sample:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         memory[name] = next(int(x.split()[1]) for x in lines if x.startswith("VmRSS")) / 1024
         handles[name] = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return Sample(memory, handles)
+    return Sample(memory, handles, reference_ms())
 
 
 class Listener:
@@ -240,6 +243,7 @@ def judged(samples: Sequence[Sample], delays_ms: Sequence[float]) -> dict[str, A
     def memory(look: Sequence[Sample], name: str) -> float:
         return float(np.median([one.memory_mb[name] for one in look]))
 
+    reference = [float(np.median([one.reference_ms for one in look])) for look in looks]
     names = list(samples[0].memory_mb)
     total = [sum(memory(look, name) for name in names) for look in looks]
     handles = [{name: max(one.handles[name] for one in look) for name in names} for look in looks]
@@ -258,6 +262,8 @@ def judged(samples: Sequence[Sample], delays_ms: Sequence[float]) -> dict[str, A
             for tenth in range(10)
         ],
         "latency_p95_ratio": p95[1] / p95[0],
+        # What of it is the machine's own.
+        "machine_ratio": reference[1] / reference[0],
     }
 
 
@@ -290,6 +296,7 @@ def main() -> None:
         "memory_growth_percent",
         "handles_grown",
         "latency_p95_ratio",
+        "machine_ratio",
         "images_processed",
         "images_skipped",
         "video_seconds",

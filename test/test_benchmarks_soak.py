@@ -1,7 +1,10 @@
 """The soak: how the end is held against the start, and a few seconds of it with the real chain."""
 
+from dataclasses import replace
+
 import pytest
 
+from benchmarks.machine_speed import reference_ms
 from benchmarks.soak import Sample, judged, soak
 
 
@@ -31,6 +34,14 @@ def test_growth_of_one_process_counts():
     assert facts["memory_growth_percent_by_process"]["steady"] == 0.0
     assert facts["handles_grown"] == 4
     assert facts["latency_p95_ratio"] == 1.5
+    assert facts["machine_ratio"] == 1.0
+
+
+def test_a_machine_that_grew_slower_is_told_apart():
+    looks = samples(0.0, 0)
+    slower = [replace(look, reference_ms=5.0 if at < 50 else 6.0) for at, look in enumerate(looks)]
+    assert judged(slower, [20.0] * 100)["machine_ratio"] == pytest.approx(1.2)
+    assert reference_ms() > 0.0
 
 
 @pytest.mark.ros
