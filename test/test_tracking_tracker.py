@@ -144,6 +144,25 @@ def test_one_hand_is_found_within_two_images_and_told_right(
         assert seen.intrinsics_assumed
 
 
+def test_a_predictor_may_answer_in_single_precision() -> None:
+    class Single(World):
+        def predict(self, crops: np.ndarray) -> list[CropEstimate]:
+            return [
+                replace(
+                    estimate,
+                    keypoints_2d=estimate.keypoints_2d.astype(np.float32),
+                    keypoints_3d=estimate.keypoints_3d.astype(np.float32),
+                    vertices=estimate.vertices.astype(np.float32),
+                )
+                for estimate in super().predict(crops)
+            ]
+
+    answer = run(tracker_of(Single(RIGHT)), World(RIGHT), 0, 6)[-1]
+    expected = run(tracker_of(World(RIGHT)), World(RIGHT), 0, 6)[-1]
+    np.testing.assert_allclose(answer[0].keypoints_3d, expected[0].keypoints_3d, atol=1e-4)
+    np.testing.assert_allclose(answer[0].keypoints_2d, expected[0].keypoints_2d, atol=1e-2)
+
+
 def test_following_costs_one_run_a_hand_and_hardly_a_search() -> None:
     world = World(RIGHT, LEFT)
     tracker = tracker_of(world)

@@ -97,4 +97,4 @@ def is_plausible(
     x, y = seen.box.centre.tolist()
     if not (0 <= x < shape[1] and 0 <= y < shape[0]):
         return False
-    return bool(share_inside(in_crop, 0.6) >= 0.75)
+    return share_inside(np.asarray(in_crop, float), 0.6) >= 0.75
