@@ -32,10 +32,8 @@ def check_camera(camera: PinholeCamera) -> None:
         InputError: Its matrix or its distortion is of no use.
     """
     matrix = np.asarray(camera.matrix, float)
-    usable = matrix.shape == (3, 3) and np.isfinite(matrix).all() and matrix[2, 2] == 1
-    if not usable or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+    if matrix.shape != (3, 3) or matrix[2, 2] != 1 or not camera.is_usable:
         raise InputError(
-            f"camera matrix {matrix.tolist()}; finite values with positive focal lengths needed"
+            f"camera matrix {matrix.tolist()}, distortion {np.asarray(camera.distortion).tolist()};"
+            " finite values with positive focal lengths needed"
         )
-    if not np.isfinite(camera.distortion).all():
-        raise InputError(f"distortion {camera.distortion.tolist()}; finite values needed")
