@@ -2,6 +2,8 @@
 
 import contextlib
 import struct
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hand_messages import hands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
+from seen_hand import followed_hand
 from sensor_msgs.msg import Image
 
 from rejshand_msgs.msg import HandMesh, HandPose
@@ -63,6 +66,19 @@ def test_a_hand_is_what_rclpy_would_write_and_read(hand, frame):
         np.testing.assert_array_equal(
             getattr(ours.camera_from_wrist, name), getattr(expected.camera_from_wrist, name)
         )
+
+
+def test_a_hand_of_no_numbers_is_refused_without_a_warning():
+    pixels = struct.pack("<f", 320.25)
+    hand = replace(followed_hand(), keypoints_2d=np.full((21, 2), 320.25))
+    data = serialised.hand_to_cdr(hand, "camera")
+    assert data.count(pixels) == 42
+    # A signalling NaN, whose cast numpy warns of.
+    spoilt = data.replace(pixels, (0x7FA00000).to_bytes(4, "little"), 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match="not finite"):
+            serialised.hand_from_cdr(spoilt)
 
 
 def test_a_lost_hand_is_no_hand():

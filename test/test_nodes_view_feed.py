@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,16 @@ def test_a_mesh_survives_the_wire_and_a_damaged_one_is_refused() -> None:
             mesh_from_cdr(data[:cut])
     with pytest.raises(InputError, match="little-endian"):
         mesh_from_cdr(b"\x00\x00" + data[2:])
+
+
+@pytest.mark.parametrize("bits", [0x7FC00000, 0x7FA00000, 0x7F800000], ids=["nan", "signal", "inf"])
+def test_a_mesh_of_no_numbers_is_refused_without_a_warning(bits: int) -> None:
+    data = bytearray(mesh_to_cdr(followed_hand(), CAMERA))
+    data[-4:] = bits.to_bytes(4, "little")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match="not finite"):
+            mesh_from_cdr(bytes(data))
 
 
 def test_hands_are_shown_on_the_image_they_were_found_in() -> None:

@@ -178,10 +178,11 @@ def checked_hand(
             f"hand pose of {len(points)} points and {len(pixels)} "
             "pixel coordinates; 21 and 42 are needed"
         )
+    # Looked at before the cast: that of a signalling NaN warns.
+    if not (np.isfinite(points).all() and np.isfinite(pixels).all()):
+        raise InputError("hand pose holds keypoints that are not finite")
     keypoints_3d = points.astype(float)
     keypoints_2d = pixels.astype(float).reshape(KEYPOINT_COUNT, 2)
-    if not (np.isfinite(keypoints_3d).all() and np.isfinite(keypoints_2d).all()):
-        raise InputError("hand pose holds keypoints that are not finite")
     return TrackedHand(
         stamp_ns=stamp_ns,
         side=side,

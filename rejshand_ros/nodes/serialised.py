@@ -115,7 +115,8 @@ def mesh_from_cdr(data: bytes) -> tuple[int, Array]:
     """Capture stamp (nanoseconds) and vertices (778, 3), metres, of a HandMesh.
 
     Raises:
-        InputError: It is cut short, of the other byte order, or holds another number of vertices.
+        InputError: It is cut short, of the other byte order, holds another number of vertices, or
+            one that is not finite.
     """
     reader = CdrReader(data, "hand mesh")
     seconds, rest = reader.numbers("iI")
@@ -124,6 +125,9 @@ def mesh_from_cdr(data: bytes) -> tuple[int, Array]:
     vertices = reader.array("f4", 3)
     if len(vertices) != VERTEX_COUNT:
         raise InputError(f"hand mesh of {len(vertices)} vertices; {VERTEX_COUNT} are needed")
+    # Looked at before the cast: that of a signalling NaN warns.
+    if not np.isfinite(vertices).all():
+        raise InputError("hand mesh holds vertices that are not finite")
     return seconds * NANOSECONDS + rest, vertices.astype(float)
 
 
