@@ -8,28 +8,21 @@ training leaves out, the video and the two views are for measuring only.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.accuracy_films import follow, measure_two_view, measure_video
 from benchmarks.report import write_report
-from rejshand_ros.errors import MediaError
-from rejshand_ros.geometry import Array, PinholeCamera, align_similarity
-from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
+from rejshand_ros.geometry import Array
 from rejshand_ros.inference.load import load_predictor
 from rejshand_ros.inference.predictor import Predictor
 from rejshand_ros.synthetic.generator import SyntheticGenerator
 from rejshand_ros.synthetic.sample import SyntheticConfig, SyntheticSample
-from rejshand_ros.tracking.config import BOX_SCALE, TrackingConfig
-from rejshand_ros.tracking.load import load_tracker
-from rejshand_ros.tracking.tracked_hand import TrackState
 from rejshand_ros.training import evaluate
 from rejshand_ros.training.crops import CropStore
-from rejshand_ros.training.metrics import relative_error_2d
 from rejshand_ros.training.photographs import load_photographs
 from rejshand_ros.training.synthetic import crops_of_samples
 
@@ -37,7 +30,6 @@ SHARED = Path("../shared/data")
 _SEED = 20_240_229
 _SAMPLES = 600
 _MOST_TILT_DEG = 75.0
-_FRAME_NS = 33_333_333
 
 
 def main() -> None:
@@ -54,10 +46,11 @@ def main() -> None:
     mean_hand = _synthetic(predictor, given.samples, figures, details)
     if (SHARED / "photos/labels.jsonl").is_file():
         _photographs(predictor, figures, details)
+    answers = partial(follow, weights=given.weights, device=given.device)
     if (SHARED / "hand_video").is_dir():
-        _video(given, mean_hand, figures, details)
+        measure_video(SHARED / "hand_video", answers, mean_hand, figures, details)
     if (SHARED / "two_view/truth.npz").is_file():
-        _two_view(given, mean_hand, figures, details)
+        measure_two_view(SHARED / "two_view", answers, mean_hand, figures, details)
     write_report("accuracy", figures, details)
 
 
@@ -175,147 +168,6 @@ def _photographs(predictor: Predictor, figures: dict[str, Any], details: dict[st
             str(folder): float(np.median(error[folders == folder])) for folder in set(folders)
         },
     }
-
-
-def frames(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of a video, BGR.
-
-    Raises:
-        MediaError: It cannot be opened.
-    """
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise MediaError(f"video {path} cannot be opened")
-    try:
-        while True:
-            good, image = capture.read()
-            if not good:
-                return
-            yield np.asarray(image, np.uint8)
-    finally:
-        capture.release()
-
-
-def follow(
-    path: Path, matrix: Array | None, weights: str | None, device: str
-) -> tuple[Array, Array]:
-    """Follow the right hand through a video as the demo does.
-
-    Args:
-        path: The video.
-        matrix: (3, 3) intrinsics, or None to assume a field of view.
-        weights: The network.
-        device: What it runs on.
-
-    Returns:
-        Keypoints (frames, 21, 2) in pixels and (frames, 21, 3) in metres relative to the wrist;
-        NaN where the hand was neither seen nor held.
-    """
-    config = TrackingConfig(sides=(Side.RIGHT,))
-    tracker = load_tracker(config, weights=weights, device=device)
-    flat, deep = [], []
-    for number, image in enumerate(frames(path)):
-        height, width = image.shape[:2]
-        camera = (
-            PinholeCamera.from_field_of_view(width, height)
-            if matrix is None
-            else PinholeCamera(width, height, matrix)
-        )
-        hands = tracker.update(image, number * _FRAME_NS, camera)
-        seen = [hand for hand in hands if hand.state is not TrackState.LOST]
-        flat.append(seen[0].keypoints_2d if seen else np.full((KEYPOINT_COUNT, 2), np.nan))
-        deep.append(seen[0].keypoints_3d if seen else np.full((KEYPOINT_COUNT, 3), np.nan))
-    return np.stack(flat), np.stack(deep)
-
-
-def _video(
-    given: argparse.Namespace, mean_hand: Array, figures: dict[str, Any], details: dict[str, Any]
-) -> None:
-    folder = SHARED / "hand_video"
-    with np.load(folder / "mediapipe_keypoints.npz") as teacher:
-        uv, xyz = teacher["uv"], teacher["xyz"]
-    flat, deep = follow(folder / "human_hand_video.mp4", None, given.weights, given.device)
-    count = min(len(flat), len(uv))
-    box = BOX_SCALE * np.ptp(uv[:count], axis=1).max(axis=1)
-    error = relative_error_2d(flat[:count], uv[:count], box)
-    found = np.isfinite(error[:, 0])
-    # A frame without a hand counts as wrong.
-    error = np.where(np.isfinite(error), error, np.inf)
-    figures["video_median_2d"] = float(np.median(error))
-    figures["video_pck_2d_0.1"] = float((error <= 0.1).mean())
-    figures["video_found_ratio"] = float(found.mean())
-    constant = evaluate.constant_hand_errors_2d(uv[:count], box)
-    figures["video_median_2d_constant_hand"] = float(np.median(constant))
-    figures["video_pck_2d_0.1_constant_hand"] = float((constant <= 0.1).mean())
-    aligned = [_gap(a, b) for a, b in zip(deep[:count][found], xyz[:count][found], strict=True)]
-    # The teacher's own 3D is 16 to 24 mm off: reported, not judged.
-    figures["video_pa_mpjpe_mm"] = float(np.mean(aligned)) if aligned else None
-    figures["video_pa_mpjpe_mm_constant_hand"] = float(
-        np.mean([_gap(mean_hand, points) for points in xyz[:count]])
-    )
-    details["video_median_2d_by_keypoint"] = np.median(error, axis=0).tolist()
-
-
-def _two_view(
-    given: argparse.Namespace, mean_hand: Array, figures: dict[str, Any], details: dict[str, Any]
-) -> None:
-    """Both cameras together; `mean_hand` is a constant answer that knows nothing of these videos.
-
-    The best constant for these videos themselves would say little: they show few poses.
-    """
-    folder = SHARED / "two_view"
-    with np.load(folder / "truth.npz") as data:
-        truth = {name: data[name] for name in data.files}
-    valid = truth["valid"]
-    ours: dict[str, list[float]] = {"turned": [], "unrotated": []}
-    teacher: dict[str, list[float]] = {"turned": [], "unrotated": []}
-    constant: dict[str, list[float]] = {"turned": [], "unrotated": []}
-    found: list[bool] = []
-    for camera in (0, 1):
-        _, deep = follow(
-            folder / f"cam{camera}.mp4", truth[f"K{camera}"], given.weights, given.device
-        )
-        answers = _filled(deep)
-        found += np.isfinite(deep[:, 0, 0]).tolist()
-        for i, points in enumerate(truth[f"xyz_cam{camera}"]):
-            known = valid[i] & np.isfinite(points).all(1)
-            theirs = truth[f"mediapipe_xyz_cam{camera}"][i]
-            if known.sum() < 6 or not np.isfinite(theirs[known]).all():
-                continue
-            for kind, rotate in (("turned", True), ("unrotated", False)):
-                ours[kind].append(_gap(answers[i], points, known, rotate=rotate))
-                teacher[kind].append(_gap(theirs, points, known, rotate=rotate))
-                constant[kind].append(_gap(mean_hand, points, known, rotate=rotate))
-    for kind, key in (("turned", "two_view_ratio"), ("unrotated", "two_view_unrotated_ratio")):
-        figures[key] = float(np.mean(ours[kind]) / np.mean(teacher[kind]))
-        figures[f"{key}_constant_hand"] = float(np.mean(constant[kind]) / np.mean(teacher[kind]))
-    figures["two_view_found_ratio"] = float(np.mean(found))
-    details["two_view_mm"] = {
-        "ours": float(np.mean(ours["turned"])),
-        "ours_unrotated": float(np.mean(ours["unrotated"])),
-        "teacher": float(np.mean(teacher["turned"])),
-        "teacher_unrotated": float(np.mean(teacher["unrotated"])),
-        "hands": len(constant["turned"]),
-    }
-
-
-def _filled(points: Array) -> Array:
-    """Frames without an answer take the answer before them (the first one's, at the start)."""
-    seen = np.flatnonzero(np.isfinite(points[:, 0, 0]))
-    if len(seen) == 0:
-        return np.zeros_like(points)
-    last = np.searchsorted(seen, np.arange(len(points)), side="right") - 1
-    return np.asarray(points[seen[np.maximum(last, 0)]])
-
-
-def _gap(
-    points: Array, truth: Array, known: NDArray[np.bool_] | None = None, *, rotate: bool = True
-) -> float:
-    """Mean distance after alignment, mm."""
-    if known is not None:
-        points, truth = points[known], truth[known]
-    aligned = align_similarity(points, truth, rotate=rotate)
-    return float(np.linalg.norm(aligned - truth, axis=1).mean() * 1e3)
 
 
 if __name__ == "__main__":
