@@ -13,6 +13,7 @@ from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.inference.predictor import CropPredictor
 from rejshand_ros.tracking.close_look import CloseLook, right_probability
 from rejshand_ros.tracking.config import TrackingConfig
+from rejshand_ros.tracking.doubles import DoubleWatch, is_followed
 from rejshand_ros.tracking.given import check_camera, check_image
 from rejshand_ros.tracking.localiser import HandBox, Localiser, overlap
 from rejshand_ros.tracking.side import SideMemory
@@ -35,10 +36,6 @@ _EXPECTED = 0.1
 """By how much less presence a hand needs that comes back where it was lost."""
 _SAME_PLACE = 0.2
 """A hand whose box overlaps the find's less than this is not what was found."""
-_SAME_HAND = 0.2
-"""Two tracks whose keypoints lie nearer than this share of a box are one hand."""
-_SAME_HAND_FRAMES = 3
-"""For so many images in a row: hands that only cross are left alone."""
 
 
 class HandTracker:
@@ -73,7 +70,7 @@ class HandTracker:
         self._searched_ns: int | None = None
         self._unsearched: tuple[NDArray[np.uint8], int, PinholeCamera] | None = None
         self._shape: tuple[int, ...] = ()
-        self._same_frames = 0
+        self._doubles = DoubleWatch()
         self._answer: tuple[TrackedHand, ...] = ()
 
     def update(
@@ -103,7 +100,9 @@ class HandTracker:
         self._stamp_ns = stamp_ns
         self.look_about()
         self._follow(image, stamp_ns, camera)
-        self._part_doubles()
+        double = self._doubles.one_too_many(list(self._tracks.values()))
+        if double is not None:
+            self._drop(double)
         if self._misses_a_hand():
             self._search(image, stamp_ns, camera)
         elif self._should_search(stamp_ns):
@@ -161,22 +160,6 @@ class HandTracker:
             if track.side_belief >= self.config.side_doubt:
                 self._memory.remember(track)
         del self._tracks[track.side]
-
-    def _part_doubles(self) -> None:
-        """Of two tracks that have come to follow one hand, drop the less believable."""
-        tracks = list(self._tracks.values())
-        if len(tracks) < 2 or any(t.state is not TrackState.TRACKING for t in tracks):
-            self._same_frames = 0
-            return
-        a, b = tracks
-        apart = np.linalg.norm(a.last.keypoints_2d - b.last.keypoints_2d, axis=1).mean()
-        if apart > _SAME_HAND * max(a.last.box.side_px, b.last.box.side_px):
-            self._same_frames = 0
-            return
-        self._same_frames += 1
-        if self._same_frames >= _SAME_HAND_FRAMES:
-            self._same_frames = 0
-            self._drop(min(tracks, key=lambda t: (t.last.right_probability, t.seen_frames)))
 
     def _misses_a_hand(self) -> bool:
         """Whether none is followed, or one is missing that was there: its answer needs a search."""
@@ -268,7 +251,7 @@ class HandTracker:
         good = seen.presence >= needed and seen.error <= self.config.acquire_error
         if not (fits and good and overlap(seen.box, find) >= _SAME_PLACE):
             return
-        if not self._is_double(seen):
+        if not is_followed(seen, self._tracks.values()):
             self._begin(side, seen, camera, belief)
 
     def _begin(self, side: Side, seen: Sighting, camera: PinholeCamera, belief: float) -> None:
@@ -285,16 +268,6 @@ class HandTracker:
         if track is not None:
             self._drop(track)
         self._tracks[side] = new
-
-    def _is_double(self, seen: Sighting) -> bool:
-        """Whether this is a hand that is followed already."""
-        for track in self._tracks.values():
-            if track.state is not TrackState.TRACKING:
-                continue
-            apart = np.linalg.norm(track.last.keypoints_2d - seen.keypoints_2d, axis=1).mean()
-            if apart < 2 * _SAME_HAND * max(track.last.box.side_px, seen.box.side_px):
-                return True
-        return False
 
     def _report(self, stamp_ns: int, camera: PinholeCamera) -> list[TrackedHand]:
         """The answer for this image."""
