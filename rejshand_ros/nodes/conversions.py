@@ -230,11 +230,6 @@ def wrist_pose_message(pose: HandPose) -> PoseStamped:
     return PoseStamped(header=pose.header, pose=pose.wrist)
 
 
-def vertices_from_message(message: Any) -> Array:
-    """(n, 3) metres in a HandMesh."""
-    return np.array([(p.x, p.y, p.z) for p in message.vertices], float).reshape(-1, 3)
-
-
 def faces_message(faces: Any, side: Side) -> HandMeshFaces:
     """Triangles of a hand; a left one is the mirrored right one, so its winding is turned.
 

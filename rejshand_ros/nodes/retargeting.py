@@ -11,12 +11,10 @@ from rejshand_ros.errors import InputError
 from rejshand_ros.hand.keypoints import Side
 from rejshand_ros.nodes import qos
 from rejshand_ros.nodes.base import ChainNode, NodeConfig
-from rejshand_ros.nodes.conversions import vertices_from_message
 from rejshand_ros.nodes.joint_conversions import target_to_message
 from rejshand_ros.nodes.parameters import parameter
 from rejshand_ros.nodes.running import run_node
-from rejshand_ros.nodes.serialised import hand_from_cdr
-from rejshand_ros.nodes.stamps import nanoseconds
+from rejshand_ros.nodes.serialised import hand_from_cdr, mesh_from_cdr
 from rejshand_ros.retargeting.hand_parts import OBJECTIVES
 from rejshand_ros.retargeting.result import SolveOutcome
 from rejshand_ros.tracking.tracked_hand import TrackState
@@ -88,6 +86,7 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
                 "hand_mesh",
                 lambda message: self._guarded(self._on_mesh, message),
                 qos.newest_only(),
+                raw=True,
             )
         return response
 
@@ -101,10 +100,9 @@ class RetargetingNode(ChainNode[RetargetingConfig]):
             self.destroy_subscription(self._meshes)
             self._meshes = None
 
-    def _on_mesh(self, message: HandMesh) -> None:
-        self._calibration.see_mesh(
-            vertices_from_message(message), nanoseconds(message.header.stamp)
-        )
+    def _on_mesh(self, message: bytes) -> None:
+        stamp_ns, vertices = mesh_from_cdr(message)
+        self._calibration.see_mesh(vertices, stamp_ns)
 
     def cleanup(self) -> None:
         """Let go of the solver."""
