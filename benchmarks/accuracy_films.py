@@ -5,15 +5,14 @@ Both are followed as in the demo, and neither is ever trained on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.errors import MediaError
+from benchmarks.tracking_clips import PERIOD_NS, read_video
 from rejshand_ros.geometry import Array, PinholeCamera, align_similarity
 from rejshand_ros.hand.keypoints import KEYPOINT_COUNT, Side
 from rejshand_ros.tracking.config import BOX_SCALE, TrackingConfig
@@ -24,27 +23,6 @@ from rejshand_ros.training.metrics import relative_error_2d
 
 Follow = Callable[[Path, Array | None], tuple[Array, Array]]
 """Follows the right hand of a video: `follow` but for the network and its device."""
-
-_FRAME_NS = 33_333_333
-
-
-def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of a video, BGR.
-
-    Raises:
-        MediaError: It cannot be opened.
-    """
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise MediaError(f"video {path} cannot be opened")
-    try:
-        while True:
-            good, image = capture.read()
-            if not good:
-                return
-            yield np.asarray(image, np.uint8)
-    finally:
-        capture.release()
 
 
 def follow(
@@ -65,14 +43,14 @@ def follow(
     config = TrackingConfig(sides=(Side.RIGHT,))
     tracker = load_tracker(config, weights=weights, device=device)
     flat, deep = [], []
-    for number, image in enumerate(_frames(path)):
+    for number, image in enumerate(read_video(path)):
         height, width = image.shape[:2]
         camera = (
             PinholeCamera.from_field_of_view(width, height)
             if matrix is None
             else PinholeCamera(width, height, matrix)
         )
-        hands = tracker.update(image, number * _FRAME_NS, camera)
+        hands = tracker.update(image, number * PERIOD_NS, camera)
         seen = [hand for hand in hands if hand.state is not TrackState.LOST]
         flat.append(seen[0].keypoints_2d if seen else np.full((KEYPOINT_COUNT, 2), np.nan))
         deep.append(seen[0].keypoints_3d if seen else np.full((KEYPOINT_COUNT, 3), np.nan))

@@ -10,13 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
+from benchmarks.bystander import Bystander
 from benchmarks.fault_invariants import FOLLOWING, CommandRules, SeenCommand
 from rejshand_msgs.msg import HandCommand
 from rejshand_ros.nodes.joint_conversions import command_from_message
@@ -88,29 +86,19 @@ class Watch:
         self.rules = rules
         self.seen: list[Receipt] = []
         self._names = joint_names
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain)
-        self._node = rclpy.create_node("bystander", context=self._context)
+        self._bystander = Bystander("bystander", domain)
         self._lock = threading.Lock()
         self._fresh_commands: list[tuple[float, int]] = []
         self._joints_at = 0.0
         deep = QoSProfile(
             history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=ReliabilityPolicy.RELIABLE
         )
-        self._node.create_subscription(
+        node = self._bystander.node
+        node.create_subscription(
             HandCommand, "right/hand_command", self._on_command, deep, raw=True
         )
-        self._node.create_subscription(JointState, "right/joint_states", self._on_joints, deep)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="watch", daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        node.create_subscription(JointState, "right/joint_states", self._on_joints, deep)
+        self._bystander.start()
 
     def _on_command(self, data: bytes, facts: Any) -> None:
         message = deserialize_message(data, HandCommand)
@@ -187,6 +175,4 @@ class Watch:
 
     def close(self) -> None:
         """Cease to listen."""
-        self._executor.shutdown()
-        self._context.try_shutdown()
-        self._thread.join(timeout=5.0)
+        self._bystander.close()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from std_msgs.msg import String
 
+from benchmarks.bystander import Bystander
 from rejshand_msgs.msg import HandCommand
 from rejshand_msgs.srv import StartEpisode, StopEpisode
 from rejshand_ros.errors import ProcessError
@@ -25,32 +24,20 @@ class Listener:
 
     def __init__(self, domain: int) -> None:
         """Listen in a thread of its own."""
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain)
-        self.node = rclpy.create_node("listener", context=self._context)
+        self._bystander = Bystander("listener", domain)
+        node = self._bystander.node
         self.delays_ms: list[float] = []
         """From an image's capture to its command."""
         self.reports: dict[str, dict[str, str]] = {}
-        self.node.create_subscription(
-            HandCommand, "right/hand_command", self._on_command, qos.stream()
-        )
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_report, 20)
+        node.create_subscription(HandCommand, "right/hand_command", self._on_command, qos.stream())
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_report, 20)
         self._recorder_works = threading.Event()
-        self.node.create_subscription(
+        node.create_subscription(
             String, "recording", lambda _: self._recorder_works.set(), qos.latched()
         )
-        self._start: Any = self.node.create_client(StartEpisode, "start_episode")
-        self._stop: Any = self.node.create_client(StopEpisode, "stop_episode")
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        self._start: Any = node.create_client(StartEpisode, "start_episode")
+        self._stop: Any = node.create_client(StopEpisode, "stop_episode")
+        self._bystander.start()
 
     def _on_command(self, message: HandCommand) -> None:
         if message.first_for_capture:
@@ -86,6 +73,4 @@ class Listener:
 
     def close(self) -> None:
         """Cease to listen."""
-        self._executor.shutdown()
-        self._context.try_shutdown()
-        self._thread.join(timeout=5.0)
+        self._bystander.close()
