@@ -10,7 +10,7 @@ import torch
 from rejshand_ros.errors import MissingDependencyError
 from rejshand_ros.inference.runtime import OUTPUT_NAMES
 from rejshand_ros.network.folding import folded
-from rejshand_ros.network.mixed_precision import mark_fine_layers
+from rejshand_ros.network.mixed_precision import mark_precise_layers
 from rejshand_ros.network.rejshand import ReJSHand
 
 
@@ -18,8 +18,8 @@ def export_openvino(network: ReJSHand, path: Path) -> None:
     """Write a network as OpenVINO IR.
 
     Weights stay in single precision: folded ones do not fit half precision, and rounding them
-    moves the mesh by 0.3 mm, 3.7 at worst. The finest layers are marked, so that bfloat16 spares
-    them (`mixed_precision`).
+    moves the mesh by 0.3 mm, 3.7 at worst. What suffers from it is marked, so that bfloat16 spares
+    it (`mixed_precision`).
 
     Args:
         network: Any network, as trained.
@@ -43,7 +43,7 @@ def export_openvino(network: ReJSHand, path: Path) -> None:
     model.inputs[0].get_tensor().set_names({"images"})
     path.parent.mkdir(parents=True, exist_ok=True)
     openvino.save_model(model, path, compress_to_fp16=False)
-    mark_fine_layers(path, size)
+    mark_precise_layers(path, size)
 
 
 def export_onnx(network: ReJSHand, path: Path) -> None:

@@ -13,6 +13,7 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rejshand_ros.network.lean_head import UPSAMPLING, LeanHead
 from rejshand_ros.network.rejshand import ReJSHand
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
@@ -39,7 +40,64 @@ def folded(network: ReJSHand) -> ReJSHand:
             block.layer_scale = _fold_scale(block.layer_scale, block.mlp.fc2)
     _fold_norms(lean)
     _fix_paddings(lean)
+    _fold_adapter(lean)
+    _fold_head(lean)
     return lean.requires_grad_(False)
+
+
+def _fold_adapter(network: ReJSHand) -> None:
+    """Make one convolution of the backbone's last and the adapter's, if nothing stands between."""
+    adapter = network.adapter.coarse
+    name = _read_by(adapter, network)
+    before: Any = network.get_submodule(name) if name else None
+    if not isinstance(adapter, nn.Conv2d) or before is None or before.groups != 1:
+        return
+    turn = adapter.weight.flatten(1).double()
+    joined = nn.Conv2d(
+        before.in_channels, len(turn), before.kernel_size, before.stride, before.padding,
+        before.dilation,
+    )  # fmt: skip
+    joined.weight = nn.Parameter(torch.tensordot(turn, before.weight.double(), 1).float())
+    offset = turn.new_zeros(len(turn)) if adapter.bias is None else adapter.bias.double()
+    if before.bias is not None:
+        offset = offset + turn @ before.bias.double()
+    joined.bias = nn.Parameter(offset.float())
+    _replace(network, name, joined.eval())
+    network.adapter.coarse = nn.Identity()
+
+
+def _read_by(reader: nn.Module, network: ReJSHand) -> str:
+    """Name of the backbone's convolution whose answer a module reads as it is; or empty."""
+    names = {module: name for name, module in network.backbone.named_modules(prefix="backbone")}
+    answered: list[tuple[str, Tensor, int]] = []
+    found = ""
+
+    def seen(module: nn.Module, _: object, output: Tensor) -> None:
+        # An activation that works in place leaves the same tensor, but counts its change.
+        answered.append((names[module], output, output._version))
+
+    def read(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal found
+        for name, answer, version in answered[-1:]:
+            if answer is inputs[0] and answer._version == version:
+                found = name
+
+    handles = [m.register_forward_hook(seen) for m in names if isinstance(m, nn.Conv2d)]
+    handles.append(reader.register_forward_pre_hook(read))
+    with torch.no_grad():
+        network(torch.zeros(1, 3, network.config.input_size, network.config.input_size))
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def _fold_head(network: ReJSHand) -> None:
+    """Put the lean head in the place of the paper's blocks."""
+    if network.config.head != "paper" or network.config.upsampling != UPSAMPLING:
+        return
+    network.lean_head = LeanHead(network)
+    for name in ("expansion", "interaction", "mesh_token_generator", "keypoint_generator_3d"):
+        delattr(network, name)
 
 
 def _fold_norms(network: ReJSHand) -> None:

@@ -12,7 +12,7 @@ VERTEX_COUNT = 778
 TOKENS = 336
 WIDTH = 64
 # The last layer speaks decimetres: its weights then have the size that optimisers expect.
-_METRES = 0.1
+METRES = 0.1
 
 
 class MeshTokenGenerator(nn.Module):
@@ -32,7 +32,7 @@ class MeshTokenGenerator(nn.Module):
         self.fuse = nn.Linear(2 * WIDTH, WIDTH)
         self.vertices = nn.Linear(TOKENS, VERTEX_COUNT)
         self.coordinates = nn.Linear(WIDTH, 3, bias=False)
-        rest = np.asarray(rest_vertices, np.float32) / _METRES
+        rest = np.asarray(rest_vertices, np.float32) / METRES
         self.rest = nn.Parameter(torch.from_numpy(rest.copy()))
 
     def _fused(self, joint: Tensor, skeleton: Tensor) -> Tensor:
@@ -48,4 +48,4 @@ class MeshTokenGenerator(nn.Module):
         # The bias over vertices is added before the features are reduced: carry it through.
         bias = self.coordinates.weight.sum(1)[:, None] * self.vertices.bias
         offsets = nn.functional.linear(reduced, self.vertices.weight) + bias
-        return _METRES * (offsets.transpose(1, 2) + self.rest)
+        return METRES * (offsets.transpose(1, 2) + self.rest)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from rejshand_ros.inference.openvino_runtime import PRECISE_MARK
+from rejshand_ros.network.lean_head import PRECISE
 from rejshand_ros.network.rejshand import ReJSHand
 
 _FINE = 2
@@ -53,8 +54,10 @@ def to_half(network: ReJSHand) -> ReJSHand:
     return network
 
 
-def mark_fine_layers(path: Path, size: int) -> None:
-    """Mark the finest layers of an OpenVINO file, so that no runtime computes them in less.
+def mark_precise_layers(path: Path, size: int) -> None:
+    """Mark the layers of an OpenVINO file that every runtime computes in single precision.
+
+    These are the finest, and what the lean head names (`lean_head.PRECISE`).
 
     OpenVINO's CPU runtime heeds the mark ("precise") where it computes in bfloat16.
 
@@ -66,12 +69,15 @@ def mark_fine_layers(path: Path, size: int) -> None:
     first: int | None = None
     for layer in tree.iterfind("layers/layer"):
         shape = [int(dim.text or 0) for dim in layer.iterfind("output/port[1]/dim")]
-        if layer.get("type") in _CONSTANTS or len(shape) != 4 or not _is_fine(shape, size):
+        if layer.get("type") in _CONSTANTS:
             continue
-        if first is None and layer.get("type") == "Convolution":
-            first = shape[1]
-        if first is not None and shape[1] > _WIDENED * first:
-            continue
+        if not any(part in str(layer.get("name")) for part in PRECISE):
+            if len(shape) != 4 or not _is_fine(shape, size):
+                continue
+            if first is None and layer.get("type") == "Convolution":
+                first = shape[1]
+            if first is not None and shape[1] > _WIDENED * first:
+                continue
         facts = ElementTree.Element("rt_info")
         ElementTree.SubElement(facts, "attribute", name=PRECISE_MARK, version="0")
         data = layer.find("data")

@@ -47,11 +47,15 @@ class ReJSHand(nn.Module):
     Args:
         config: The architecture.
         mesh: Gives the joint matrix and the mesh at rest.
+
+    Attributes:
+        lean_head: What `folding.folded` puts in the place of the paper's blocks; None as trained.
     """
 
     def __init__(self, config: NetworkConfig, mesh: HandMesh) -> None:
         super().__init__()
         self.config = config
+        self.lean_head: nn.Module | None = None
         self.backbone = Backbone(config)
         self.adapter = Adapter(self.backbone.coarse_width, self.backbone.fine_width, config.width)
         if config.head == "published":
@@ -91,6 +95,9 @@ class ReJSHand(nn.Module):
 
     def lift(self, features: Tensor, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
         """Keypoints (N, 21, 3) and vertices (N, 778, 3), metres relative to keypoint 9."""
+        if self.lean_head is not None:
+            keypoints_3d, vertices = self.lean_head(features, keypoints_2d)
+            return keypoints_3d, vertices
         if self.config.head == "published":
             vertices = self.mesh_head(features, keypoints_2d)
         else:

@@ -23,9 +23,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Attend from every token to every token."""
-        query, key, value = (
-            layer(tokens).unflatten(2, (HEADS, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        attended = nn.functional.scaled_dot_product_attention(query, key, value)
-        return self.out(attended.transpose(1, 2).flatten(2))
+        return self.out(attended(self.query(tokens), self.key(tokens), self.value(tokens)))
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What each token of queries, keys and values (N, tokens, C) gathers by its 8 heads."""
+    heads = (given.unflatten(2, (HEADS, -1)).transpose(1, 2) for given in (query, key, value))
+    gathered = nn.functional.scaled_dot_product_attention(*heads)
+    return gathered.transpose(1, 2).flatten(2)
