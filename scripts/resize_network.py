@@ -4,8 +4,8 @@
 
 Convolutions and attention know no size. What does is the linear map over the cells of the 2D
 keypoint generator's maps: its weights are a map too, and are interpolated like one, so that what
-it makes of a smooth map stays about the same. The result sees hands smaller than it learnt to, and is a
-beginning rather than an end.
+it makes of a smooth map stays about the same. The result sees hands smaller than it learnt to, and
+is a beginning rather than an end.
 """
 
 from __future__ import annotations
