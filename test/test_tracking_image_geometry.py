@@ -11,6 +11,7 @@ from rejshand_ros.geometry import PinholeCamera
 from rejshand_ros.tracking.image_geometry import (
     middle,
     share_inside,
+    shrunk_patch,
     through,
     turned_hull,
     virtual_camera,
@@ -56,6 +57,35 @@ def test_image_and_crop_homographies_undo_each_other(seed: int, roll: float, mir
     assert np.linalg.det(turn) == pytest.approx(-1.0 if mirror else 1.0)
     middle_of_crop = through(to_crop, np.array([[u, v]]), 1.0, 0.0, 0.5, 1 / 192)
     assert middle_of_crop == pytest.approx(np.array([[0.5, 0.5]]), abs=1e-9)
+
+
+@given(SEEDS, ANGLES, st.integers(2, 5))
+def test_a_shrunk_patch_holds_the_crop_and_lies_where_it_says(
+    seed: int, roll: float, by: int
+) -> None:
+    width, height, size = 1280, 720, 160
+    camera = PinholeCamera.from_field_of_view(width, height, 70.0)
+    random = np.random.default_rng(seed)
+    u, v = random.uniform(-300, width + 300), random.uniform(-300, height + 300)
+    _, _, to_crop, to_image = virtual_camera(
+        camera.ray_from_pixel, u, v, by * size + 3.0, roll, size, False
+    )
+    cells, crop_from_patch = shrunk_patch(to_image, to_crop, size, by, width, height)
+    first, last, count = cells
+    assert (first >= 0).all() and (last <= (width, height)).all()
+    assert (count == np.ceil((last - first) / by)).all()
+    # Every image pixel of the crop lies in the patch.
+    edge = np.linspace(-0.5, size - 0.5, 20)
+    inside = np.stack(np.meshgrid(edge, edge), axis=2).reshape(-1, 2)
+    pixels = through(to_image, inside, 1.0, 0.0, 0.0, 1.0)
+    pixels = pixels[((pixels >= 0) & (pixels <= (width - 1, height - 1))).all(1)]
+    assert len(pixels) == 0 or ((pixels >= first) & (pixels < last)).all()
+    # The centre of a patch pixel is the centre of the image pixels that it stands for.
+    if (count > 0).all():
+        cell = random.uniform(-0.5, count - 0.5, (5, 2))
+        image_points = first - 0.5 + (cell + 0.5) * (last - first) / count
+        expected = through(to_crop, np.ascontiguousarray(image_points), 1.0, 0.0, 0.0, 1.0)
+        assert through(crop_from_patch, cell, 1.0, 0.0, 0.0, 1.0) == pytest.approx(expected)
 
 
 @given(SEEDS)

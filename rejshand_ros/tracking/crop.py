@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rejshand_ros.errors import InputError
 from rejshand_ros.geometry import Array, PinholeCamera
-from rejshand_ros.tracking.image_geometry import through, virtual_camera
+from rejshand_ros.tracking.image_geometry import shrunk_patch, through, virtual_camera
 
 
 @dataclass(frozen=True)
@@ -114,29 +114,24 @@ class CropCamera:
         if shrink >= 2:
             # Far more pixels than the crop holds: average them first, or fine texture turns to
             # noise that jumps from frame to frame.
-            image, patch_from_image = self._shrunk(image, shrink)
+            image, homography = self._shrunk(image, shrink)
             if image.size == 0:
                 return np.zeros((self.size, self.size, *image.shape[2:]), np.uint8)
-            homography = homography @ np.linalg.inv(patch_from_image)
         warped = cv2.warpPerspective(image, homography, (self.size, self.size))
         return np.asarray(warped, np.uint8)
 
     def _shrunk(self, image: NDArray[np.uint8], by: int) -> tuple[NDArray[np.uint8], Array]:
-        """The image's part below the crop, shrunk; and its homography from the full image."""
-        corners = self.to_image(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+        """The image's part below the crop, shrunk; and the homography from it to the crop."""
         height, width = image.shape[:2]
-        low = np.clip(np.floor(corners.min(0)) - by, 0, (width, height)).astype(int)
-        high = np.clip(np.ceil(corners.max(0)) + by, 0, (width, height)).astype(int)
-        cells = -(-(high - low) // by)
-        high = np.minimum(low + cells * by, (width, height))
-        patch = image[low[1] : high[1], low[0] : high[0]]
+        cells, crop_from_patch = shrunk_patch(
+            self.image_from_crop, self.crop_from_image, self.size, by, width, height
+        )
+        (left, top), (right, bottom), (columns, rows) = cells.tolist()
+        patch = image[top:bottom, left:right]
         if patch.size == 0:
-            return patch, np.eye(3)
-        shrunk = cv2.resize(patch, (int(cells[0]), int(cells[1])), interpolation=cv2.INTER_AREA)
-        scale = cells / (high - low)
-        offset = (0.5 - low) * scale - 0.5
-        transform = np.array([[scale[0], 0, offset[0]], [0, scale[1], offset[1]], [0, 0, 1.0]])
-        return np.asarray(shrunk, np.uint8), transform
+            return patch, crop_from_patch
+        shrunk = cv2.resize(patch, (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(shrunk, np.uint8), crop_from_patch
 
     def to_image(self, points: ArrayLike) -> Array:
         """Full-image pixels (..., 2) of crop coordinates (..., 2), 0..1."""

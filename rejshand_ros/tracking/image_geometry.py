@@ -82,6 +82,52 @@ def virtual_camera(
     return result
 
 
+@njit("Tuple((i8[:, ::1], f8[:, ::1]))(f8[:, ::1], f8[:, ::1], i8, i8, i8, i8)", cache=True)
+def shrunk_patch(
+    image_from_crop: Array, crop_from_image: Array, size: int, by: int, width: int, height: int
+) -> tuple[NDArray[np.int64], Array]:
+    """The part of an image that lies below a crop, to be shrunk by a whole number.
+
+    Args:
+        image_from_crop: (3, 3) homography from crop pixels to image pixels.
+        crop_from_image: (3, 3) its inverse.
+        size: Side of the crop, pixels.
+        by: Pixels of the image to one of the patch, either way.
+        width: The image's, pixels.
+        height: The image's, pixels.
+
+    Returns:
+        (3, 2) columns and rows: first ones, those after the last, and how many cells they are
+        shrunk to; and the (3, 3) homography from the shrunk patch's pixels to crop pixels.
+    """
+    h = image_from_crop
+    ends, cells = np.array([width, height]), np.zeros((3, 2), np.int64)
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for corner in range(4):
+        x, y = (corner % 2) * size - 0.5, (corner // 2) * size - 0.5
+        depth = h[2, 0] * x + h[2, 1] * y + h[2, 2]
+        for k in range(2):
+            at = (h[k, 0] * x + h[k, 1] * y + h[k, 2]) / depth
+            low[k], high[k] = min(low[k], at), max(high[k], at)
+    # Image pixels of a patch pixel p: p / scale - offset, in columns and in rows.
+    back = np.eye(3)
+    for k in range(2):
+        first = int(min(max(np.floor(low[k]) - by, 0.0), ends[k]))
+        last = int(min(max(np.ceil(high[k]) + by, 0.0), ends[k]))
+        count = -(-(last - first) // by)
+        last = min(first + count * by, ends[k])
+        cells[0, k], cells[1, k], cells[2, k] = first, last, count
+        if count > 0:
+            back[k, k] = (last - first) / count
+            back[k, 2] = first - 0.5 + 0.5 * back[k, k]
+    crop_from_patch = np.zeros((3, 3))
+    for i in range(3):
+        for j in range(3):
+            for k in range(3):
+                crop_from_patch[i, j] += crop_from_image[i, k] * back[k, j]
+    return cells, crop_from_patch
+
+
 @njit("f8[:, ::1](f8[:, ::1], f8[:, ::1], f8, f8, f8, f8)", cache=True)
 def through(
     homography: Array,
