@@ -179,6 +179,8 @@ def test_weights_survive_the_disk(tmp_path: Path) -> None:
         for ours, theirs in zip(network(images), loaded(images), strict=True):
             assert torch.allclose(ours, theirs, atol=5e-3)
     assert json.loads(path.with_suffix(".json").read_text())["note"] == "x"
+    # Whoever may read what it says may read the weights.
+    assert path.stat().st_mode == path.with_suffix(".json").stat().st_mode
 
 
 def test_bad_weights_are_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from rejshand_ros.errors import ConfigError, ModelFileError, reason_of
 from rejshand_ros.hand.template import load_template
@@ -33,7 +33,8 @@ def save_network(network: ReJSHand, path: Path, facts: dict[str, Any] | None = N
         half = value.is_floating_point() and "joint_matrix" not in name
         state[name] = (value.half() if half else value).contiguous().cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, str(path))
+    # As bytes: safetensors' own files can be read by nobody but their user.
+    path.write_bytes(save(state))
     count = count_parameters(network)
     parts = {f"parameters_{name}": value for name, value in asdict(count).items()}
     write_card(path, network.config, {**parts, "mesh": mesh_name(network), **(facts or {})})
