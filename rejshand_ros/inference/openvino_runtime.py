@@ -94,18 +94,30 @@ def compile_model(
 
 
 def _of_bytes(model: Any) -> Any:
-    """A model of planes (N, 3, H, W) that takes the images' bytes (N, H, W, 3), BGR."""
-    from openvino import Layout, Type
-    from openvino.preprocess import ColorFormat, PrePostProcessor
+    """A model of planes (N, 3, H, W) that takes the images' bytes (N, H, W, 3), BGR.
+
+    OpenVINO's own steps make planes first, of bytes, and then turn them back for a layer that
+    reads pixel by pixel. Scaled as pixels and called planes last, they are never turned at all.
+    """
+    from openvino import Layout, Model
+    from openvino import opset13 as op
+    from openvino.preprocess import PrePostProcessor
 
     steps = PrePostProcessor(model)
-    image = steps.input()
-    tensor = image.tensor()
-    tensor.set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.BGR)
-    image.model().set_layout(Layout("NCHW"))
-    to_planes = image.preprocess().convert_element_type(Type.f32).convert_color(ColorFormat.RGB)
-    to_planes.mean(MIDDLE).scale(FULL_SCALE)
-    return steps.build()
+    steps.input().model().set_layout(Layout("NCHW"))
+    steps.input().tensor().set_layout(Layout("NCHW"))
+    # Goes into the first layer's weights.
+    steps.input().preprocess().reverse_channels()
+    model = steps.build()
+    planes = model.get_parameters()[0]
+    count, channels, height, width = planes.get_partial_shape()
+    images = op.parameter([count, height, width, channels], np.uint8, name="bytes")
+    values = op.subtract(op.convert(images, "f32"), np.float32(MIDDLE))
+    values = op.multiply(values, np.float32(1.0 / FULL_SCALE))
+    turned = op.transpose(values, np.array([0, 3, 1, 2]))
+    for reader in planes.output(0).get_target_inputs():
+        reader.replace_source_output(turned.output(0))
+    return Model(model.get_results(), [images], model.get_friendly_name())
 
 
 @functools.cache

@@ -45,10 +45,14 @@ class SinglePrecision(nn.Module):
 
 
 def to_half(network: ReJSHand) -> ReJSHand:
-    """Turn a network (in place) to half precision, its finest convolutions excepted."""
-    fine = _finest_convolutions(network)
+    """Turn a network (in place) to half precision, but for what a file's marks spare too."""
+    spared = _finest_convolutions(network)
+    for name, module in network.named_modules():
+        # Those that compute no weights look to their precision themselves.
+        if name in PRECISE and isinstance(module, nn.Linear):
+            spared[name] = copy.deepcopy(module)
     network = network.half()
-    for name, layer in fine.items():
+    for name, layer in spared.items():
         parent, _, last = name.rpartition(".")
         setattr(network.get_submodule(parent), last, SinglePrecision(layer))
     return network
