@@ -37,10 +37,13 @@ class LeanHead(nn.Module):
         super().__init__()
         expansion, (first, *others) = network.expansion, network.interaction
         self.sampling = LeanSampling(expansion, network.config.map_size)
-        self.coordinates = expansion.coordinates
         gate = first.coordinate_attention.gate
         gate_of_joint = _in_a_row(expansion.joint, _linear(gate.weight.squeeze(2), gate.bias))
-        self.entry = _side_by_side(expansion.joint, expansion.skeleton, gate_of_joint)
+        entry = _side_by_side(expansion.joint, expansion.skeleton, gate_of_joint)
+        of_samples, of_place = entry.weight.tensor_split([JOINT_WIDTH], dim=1)
+        # Those maps read the coordinates as 2u - 1 (Eq. 1).
+        self.entry = _linear(of_samples, entry.bias - of_place.sum(1))
+        self.entry_of_place = _linear(2.0 * of_place, None) if expansion.coordinates else None
         self.blocks = nn.ModuleList([LeanInteraction(block) for block in (first, *others)])
         # The first block's gate reads nothing but the joint features: it is part of `entry`.
         self.blocks[0].gate = None
@@ -48,10 +51,10 @@ class LeanHead(nn.Module):
 
     def forward(self, features: Tensor, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
         """Args: features (N, C, h, h); keypoints_2d (N, 21, 2), 0..1."""
-        sampled = self.sampling(features, keypoints_2d)
-        if self.coordinates:
-            sampled = torch.cat([sampled, 2.0 * keypoints_2d - 1.0], dim=2)
-        joint, skeleton, gate = self.entry(sampled).split(JOINT_WIDTH, dim=2)
+        entered = self.entry(self.sampling(features, keypoints_2d))
+        if self.entry_of_place is not None:
+            entered = entered + self.entry_of_place(keypoints_2d)
+        joint, skeleton, gate = entered.split(JOINT_WIDTH, dim=2)
         for block in self.blocks[:-1]:
             joint, skeleton = block(joint, skeleton, gate)
             gate = None
@@ -64,7 +67,8 @@ class LeanSampling(nn.Module):
 
     Each cell of the coarse map becomes 2 x 2 cells of the enlarged one, by a linear map for each
     of the four places. The four cells around a sampled point are one of each place: so four
-    coarse cells a keypoint, each through the map of its place, are all that is needed.
+    coarse cells a keypoint, each through the map of its place, are all that is needed. A share
+    may be taken before the ReLU as well as behind it, since none is negative.
 
     Args:
         expansion: The trained block, its norm folded into its convolution.
@@ -77,27 +81,36 @@ class LeanSampling(nn.Module):
         self.near = NearCells(map_size)
         self.places = nn.ModuleList(
             [
-                _linear(convolution.weight[:, :, row, column].T, convolution.bias)
+                _linear(convolution.weight[:, :, row, column].T, None)
                 for row in range(UPSAMPLING)
                 for column in range(UPSAMPLING)
             ]
         )
+        self.offset = nn.Parameter(convolution.bias.detach().clone())
 
     def forward(self, features: Tensor, keypoints_2d: Tensor) -> Tensor:
         """Args: features (N, C, h, h); keypoints_2d (N, 21, 2), 0..1."""
-        choice, weight = self.near(keypoints_2d)
         cells = features.flatten(2).transpose(1, 2)
-        chosen = (choice.to(cells.dtype).flatten(1, 2) @ cells).split(KEYPOINT_COUNT, dim=1)
-        weights = weight.to(cells.dtype).unbind(1)
+        shares = self.near(keypoints_2d).to(cells.dtype)
+        # A row for each keypoint and place; then a row for each keypoint, its places in a row.
+        chosen = (shares.unflatten(2, (len(self.places), -1)).flatten(1, 2) @ cells).unflatten(
+            1, (-1, len(self.places))
+        )
+        weights = shares.unflatten(2, (len(self.places), -1)).sum(3)
         parts = [
-            share * relu(place(cell))
-            for share, place, cell in zip(weights, self.places, chosen, strict=True)
+            relu(place(cell) + weight * self.offset)
+            for place, cell, weight in zip(
+                self.places,
+                chosen.flatten(2).split(features.shape[1], dim=2),
+                weights.split(1, dim=2),
+                strict=True,
+            )
         ]
         return parts[0] + parts[1] + (parts[2] + parts[3])
 
 
 class NearCells(nn.Module):
-    """Which coarse cells are sampled for each keypoint, and how much of each.
+    """How much of each coarse cell is sampled for each keypoint.
 
     Computes in single precision: half of it does not tell where in a cell a point lies.
 
@@ -105,33 +118,30 @@ class NearCells(nn.Module):
         map_size: Side h of the coarse map, cells.
     """
 
+    columns: Tensor
+    rows: Tensor
+
     def __init__(self, map_size: int) -> None:
         super().__init__()
-        self.map_size = map_size
+        self.last = UPSAMPLING * map_size - 1
+        places = torch.arange(UPSAMPLING**2).view(-1, 1)
+        cells = torch.arange(map_size**2)
+        columns = UPSAMPLING * (cells % map_size) + places % UPSAMPLING
+        rows = UPSAMPLING * (cells // map_size) + places // UPSAMPLING
+        self.register_buffer("columns", columns.float().view(1, 1, -1), persistent=False)
+        self.register_buffer("rows", rows.float().view(1, 1, -1), persistent=False)
 
-    def forward(self, keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
-        """Coordinates (N, 21, 2), 0..1, to choice and weight.
+    def forward(self, keypoints_2d: Tensor) -> Tensor:
+        """Coordinates (N, 21, 2), 0..1, to shares (N, 21, 4 h * h) of bilinear interpolation.
 
-        Returns:
-            choice: (N, 4, 21, h * h), one where the cell is taken; the places in the order top
-                left, top right, bottom left, bottom right.
-            weight: (N, 4, 21, 1), the share of bilinear interpolation; 0 outside of the map.
+        All cells of the map for each place (top left, top right, bottom left, bottom right), of
+        which one has a share; none where the point lies outside of the map.
         """
-        size = self.map_size
-        device = keypoints_2d.device
-        place = torch.arange(2, dtype=torch.float32, device=device).view(1, 2, 1, 1)
-        cells = torch.arange(size, dtype=torch.float32, device=device)
         # Corners are aligned: 0 is the enlarged map's first cell, 1 its last.
-        at = (keypoints_2d.float() * (UPSAMPLING * size - 1)).transpose(1, 2).unsqueeze(1)
-        cell = torch.floor((at + (1.0 - place)) / UPSAMPLING)
-        share = 1.0 - (at - (UPSAMPLING * cell + place)).abs()
-        is_cell = (cell.unsqueeze(4) == cells).float()
-        share = share * is_cell.sum(4)
-        # (N, place, axis, 21, ...) to each pair of a row and a column.
-        across, along = is_cell[:, :, 0], is_cell[:, :, 1]
-        choice = along[:, :, None, :, :, None] * across[:, None, :, :, None, :]
-        weight = share[:, :, None, 1] * share[:, None, :, 0]
-        return choice.flatten(4).flatten(1, 2), weight.flatten(1, 2).unsqueeze(3)
+        across, along = (keypoints_2d.float() * self.last).split(1, dim=2)
+        near_column = relu(1.0 - (across - self.columns.float()).abs())
+        near_row = relu(1.0 - (along - self.rows.float()).abs())
+        return near_column * near_row
 
 
 class LeanInteraction(nn.Module):
