@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def run(name: str) -> str | None:
     Returns:
         What went wrong, if anything.
     """
+    # What an installation has just written would else go to the disk while this is being timed.
+    os.sync()
     status = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
     if status != 0:
         return f"benchmark {name} ended with status {status}"

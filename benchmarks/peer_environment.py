@@ -57,6 +57,8 @@ def ensure_environment(folder: Path, packages: Sequence[str], alone: Sequence[st
         if subprocess.run(command, check=False).returncode != 0:
             raise MissingDependencyError(f"{folder} could not be made: {' '.join(command)}")
     done.write_text(wanted)
+    # Gigabytes, which would else go to the disk while the next thing is being timed.
+    os.sync()
     return python
 
 
