@@ -25,7 +25,7 @@ from benchmarks.tracking_clips import (
     torture_clip,
 )
 from rejshand_ros.errors import ModelFileError
-from rejshand_ros.geometry import PinholeCamera
+from rejshand_ros.geometry import PinholeCamera, rotation_vector
 from rejshand_ros.hand.frame import wrist_frame
 from rejshand_ros.hand.keypoints import PALM, Side
 from rejshand_ros.inference.load import load_predictor
@@ -33,7 +33,6 @@ from rejshand_ros.synthetic.clip import ClipTruth, ensure_default_clip, load_cli
 from rejshand_ros.tracking.close_look import CloseLook
 from rejshand_ros.tracking.config import TrackingConfig
 from rejshand_ros.tracking.detector import Detector
-from rejshand_ros.tracking.one_euro import rotation_vector
 from rejshand_ros.tracking.tracked_hand import TrackedHand, TrackState
 from rejshand_ros.tracking.tracker import HandTracker
 from rejshand_ros.tracking.wrist import hand_length

@@ -76,3 +76,64 @@ def nearest_rotation(matrix: Array) -> Array:
             [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
         ]
     )
+
+
+@njit("UniTuple(f8, 3)(f8[:, ::1], f8[:, ::1])", cache=True)
+def turn_between(start: Array, end: Array) -> tuple[float, float, float]:
+    """Axis times angle, radians, of the turn (in the axes of `start`) from a rotation to another.
+
+    As `geometry.rotation_vector` of their quotient.
+
+    Args:
+        start: (3, 3).
+        end: (3, 3).
+    """
+    turn = np.zeros((3, 3))
+    for i in range(3):
+        for k in range(3):
+            for m in range(3):
+                turn[i, k] += start[m, i] * end[m, k]
+    x, y, z = turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]
+    sine = np.sqrt(x * x + y * y + z * z) / 2.0
+    cosine = (turn[0, 0] + turn[1, 1] + turn[2, 2] - 1.0) / 2.0
+    angle = np.arctan2(sine, cosine)
+    if sine > 1e-6:
+        share = angle / (2.0 * sine)
+        return share * x, share * y, share * z
+    if cosine > 0.0:
+        return x / 2.0, y / 2.0, z / 2.0
+    # A half turn: the axis is the column of R + 1 that is farthest from zero.
+    column = 0
+    for k in range(1, 3):
+        if turn[k, k] > turn[column, column]:
+            column = k
+    turn[column, column] += 1.0
+    length = 0.0
+    for i in range(3):
+        length += turn[i, column] ** 2
+    share = angle / np.sqrt(length)
+    return share * turn[0, column], share * turn[1, column], share * turn[2, column]
+
+
+@njit("f8[:, ::1](f8[:, ::1], f8, f8, f8)", cache=True)
+def turned(start: Array, x: float, y: float, z: float) -> Array:
+    """A rotation (3, 3) turned in its own axes by axis times angle, radians (Rodrigues)."""
+    angle = np.sqrt(x * x + y * y + z * z)
+    first, second = 1.0, 0.5
+    if angle > 0.0:
+        first = np.sin(angle) / angle
+        second = 0.5 * (np.sin(angle / 2.0) / (angle / 2.0)) ** 2
+    cosine = 1.0 - second * angle * angle
+    turn = np.array(
+        [
+            [cosine + second * x * x, second * x * y - first * z, second * x * z + first * y],
+            [second * x * y + first * z, cosine + second * y * y, second * y * z - first * x],
+            [second * x * z - first * y, second * y * z + first * x, cosine + second * z * z],
+        ]
+    )
+    result = np.zeros((3, 3))
+    for i in range(3):
+        for k in range(3):
+            for m in range(3):
+                result[i, k] += start[i, m] * turn[m, k]
+    return result

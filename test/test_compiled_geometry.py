@@ -4,7 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rejshand_ros.compiled_geometry import nearest_rotation, principal_axes
+from rejshand_ros.compiled_geometry import (
+    nearest_rotation,
+    principal_axes,
+    turn_between,
+    turned,
+)
+from rejshand_ros.geometry import rotation_from_vector, rotation_vector
 
 seeds = st.integers(0, 10**6)
 
@@ -41,3 +47,29 @@ def test_the_nearest_rotation_is_kabschs(seed, mirrored):
 
 def test_a_matrix_of_zeros_turns_nothing():
     np.testing.assert_array_equal(nearest_rotation(np.zeros((3, 3))), np.eye(3))
+
+
+def _random_turn(seed, longest):
+    random = np.random.default_rng(seed)
+    axis = random.normal(size=3)
+    return axis / np.linalg.norm(axis) * random.uniform(0.0, longest)
+
+
+@given(seeds, st.sampled_from([0.0, 1e-9, 1e-4, 1.0, np.pi - 1e-3]))
+def test_a_turn_between_rotations_is_their_quotients_vector(seed, longest):
+    start = rotation_from_vector(_random_turn(seed, 3.0))
+    turn = _random_turn(seed + 1, longest)
+    end = start @ rotation_from_vector(turn)
+    np.testing.assert_allclose(turn_between(start, end), turn, atol=1e-7)
+    expected = rotation_vector(start.T @ end)
+    np.testing.assert_allclose(turn_between(start, end), expected, atol=1e-9)
+    np.testing.assert_allclose(turned(start, *turn), end, atol=1e-12)
+
+
+@given(seeds)
+def test_a_half_turn_leads_to_the_other_rotation(seed):
+    start = rotation_from_vector(_random_turn(seed, 3.0))
+    half = _random_turn(seed + 1, 1.0)
+    half *= np.pi / np.linalg.norm(half)
+    end = start @ rotation_from_vector(half)
+    np.testing.assert_allclose(turned(start, *turn_between(start, end)), end, atol=1e-6)

@@ -8,14 +8,15 @@ with every value, so that dropped frames and uneven stamps change nothing in the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
+from math import hypot, pi
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from rejshand_ros.compiled_geometry import turn_between, turned
 from rejshand_ros.errors import ConfigError
-from rejshand_ros.geometry import Array, rotation_from_vector, rotation_vector
+from rejshand_ros.geometry import Array
 
 
 @dataclass(frozen=True)
@@ -140,24 +141,24 @@ class OneEuroRotation:
 
     def __call__(self, rotation: ArrayLike, stamp_ns: int) -> Array:
         """Filter the newest rotation (3, 3); stamps as in `OneEuroFilter`."""
-        new = np.asarray(rotation, float)
+        new = np.ascontiguousarray(rotation, float)
         period = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         if self._stamp_ns is not None and period == 0.0:
             return self._rotation.copy()
         if self._stamp_ns is None or period < 0.0 or period > self.config.reset_after_s:
             self._rotation, self._speed, self._stamp_ns = new.copy(), 0.0, stamp_ns
             return new.copy()
-        step = rotation_vector(self._rotation.T @ new)
-        speed = float(np.linalg.norm(step)) / period
-        self._speed += float(_weight(self.config.speed_cutoff_hz, period)) * (speed - self._speed)
+        x, y, z = turn_between(self._rotation, new)
+        speed = hypot(x, y, z) / period
+        self._speed += _weight(self.config.speed_cutoff_hz, period) * (speed - self._speed)
         above = max(0.0, self._speed - self.config.speed_floor)
-        weight = float(_weight(self.config.min_cutoff_hz + self.config.beta * above, period))
-        self._rotation = self._rotation @ rotation_from_vector(weight * step)
+        weight = _weight(self.config.min_cutoff_hz + self.config.beta * above, period)
+        self._rotation = turned(self._rotation, weight * x, weight * y, weight * z)
         self._stamp_ns = stamp_ns
         return self._rotation.copy()
 
 
-def _weight(cutoff_hz: Array | float, period_s: float) -> Array | float:
+def _weight(cutoff_hz: float, period_s: float) -> float:
     """Share of the new value in an exponential low-pass of a cut-off at a period."""
     turn = 2 * pi * cutoff_hz * period_s
     return turn / (turn + 1.0)

@@ -155,6 +155,8 @@ class Track:
 
     def report(self, stamp_ns: int) -> TrackedHand:
         """The hand at an image's capture: seen now, or held."""
+        if self.hand.stamp_ns == stamp_ns and self.hand.state is self.state:
+            return self.hand
         return replace(self.hand, stamp_ns=stamp_ns, state=self.state)
 
     def _accept(self, seen: Sighting, camera: PinholeCamera) -> TrackedHand:
