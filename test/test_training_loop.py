@@ -250,13 +250,21 @@ def test_an_export_marks_the_fine_layers_but_for_wide_ones(backbone: str, tmp_pa
     """A file without a mark runs in single precision, three fifths slower."""
     pytest.importorskip("openvino")
     from rejshand_ros.network.export import export_openvino
+    from rejshand_ros.network.lean_head import PRECISE
 
     path = tmp_path / "net.xml"
     export_openvino(build_network(replace(_NETWORK, backbone=backbone)).eval(), path)
-    shapes = {
-        tuple(int(dim.text or 0) for dim in layer.iterfind("output/port/dim"))[1:]
+    marked = {
+        str(layer.get("name")): layer
         for layer in ElementTree.parse(path).iterfind("layers/layer")
         if layer.find("rt_info/attribute[@name='precise']") is not None
+    }
+    # The head names its own; all others are fine layers of the backbone.
+    assert all(any(part in name for name in marked) for part in PRECISE)
+    shapes = {
+        tuple(int(dim.text or 0) for dim in layer.iterfind("output/port/dim"))[1:]
+        for name, layer in marked.items()
+        if not any(part in name for part in PRECISE)
     }
     assert shapes
     assert min(shape[-1] for shape in shapes) >= 32
