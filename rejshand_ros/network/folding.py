@@ -78,9 +78,9 @@ def _read_by(reader: nn.Module, network: ReJSHand) -> str:
 
     def read(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         nonlocal found
-        for name, answer, version in answered[-1:]:
-            if answer is inputs[0] and answer._version == version:
-                found = name
+        name, answer, version = answered[-1]
+        if answer is inputs[0] and answer._version == version:
+            found = name
 
     handles = [m.register_forward_hook(seen) for m in names if isinstance(m, nn.Conv2d)]
     handles.append(reader.register_forward_pre_hook(read))
