@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from rejshand_ros.errors import (
     ModelFileError,
     unknown_choice,
 )
+from rejshand_ros.inference.model_cache import cache_folder, folder_for, keep_within
 from rejshand_ros.inference.network_input import FULL_SCALE, MIDDLE
 from rejshand_ros.inference.runtime import OUTPUT_NAMES, FloatArray, RawOutput, Runtime
 from rejshand_ros.inference.worker_threads import WorkerThreads
@@ -28,13 +27,6 @@ WORKERS = WorkerThreads()
 """OpenVINO's threads, which all models of the process share."""
 PRECISE_MARK = "precise"
 """Attribute of the layers of an OpenVINO file that stay in f32 whatever the rest is in."""
-
-
-def cache_folder() -> Path:
-    """Where compiled models are kept between starts, so that a start takes no compile time."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = Path(base) if base else Path.home() / ".cache"
-    return folder / "rejshand_ros" / "openvino"
 
 
 def compile_model(
@@ -71,9 +63,6 @@ def compile_model(
     }
     if precision != "auto":
         settings["INFERENCE_PRECISION_HINT"] = precision
-    folder = cache or cache_folder()
-    if _is_writable(folder):
-        settings["CACHE_DIR"] = str(folder)
     try:
         model = core.read_model(path)
         shape = model.input(0).get_partial_shape()
@@ -83,10 +72,16 @@ def compile_model(
             # A model of one image at a time is compiled a fifth faster; two hands are the most.
             shape[0] = 1
             model.reshape(shape)
+        cache = cache or cache_folder()
+        kept = folder_for(path, cache)
+        if kept:
+            settings["CACHE_DIR"] = str(kept)
         with WORKERS.noted():
             compiled = core.compile_model(_of_bytes(model), "CPU", settings)
             # Its threads start with the first inference.
             compiled.create_infer_request().infer()
+        if kept:
+            keep_within(cache)
         return compiled
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
@@ -203,16 +198,6 @@ def _has_marks(path: Path) -> bool:
     """Whether a file says which of its layers need f32; a missing one is told of later."""
     mark = f'name="{PRECISE_MARK}"'.encode()
     return path.suffix == ".xml" and (not path.is_file() or mark in path.read_bytes())
-
-
-def _is_writable(folder: Path) -> bool:
-    """Whether the folder is there (made if need be) and takes files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _input_size(path: Path, model: Any) -> int:
