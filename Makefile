@@ -132,9 +132,11 @@ $(STAMPS)/clip: | $(STAMPS)/core
 	@$(LOGGED) "rendering the demo's clips" $(LOGS)/clip.log $(PY) -m rejshand_ros.demo.clip
 	@touch $@
 
-$(STAMPS)/training: requirements/training.txt requirements/export.txt | $(STAMPS)/core
+$(STAMPS)/training: requirements/training.txt requirements/export.txt \
+    scripts/install_one_by_one.py | $(STAMPS)/core
 	@$(LOGGED) "installing torch and the export's libraries" $(LOGS)/training.log \
-	    $(PIP_INSTALL) -r requirements/training.txt -r requirements/export.txt
+	    $(PY) scripts/install_one_by_one.py requirements/training.txt requirements/export.txt
+	@$(LOGGED) "removing what no run needs" $(LOGS)/trim.log $(PY) scripts/trim_environment.py
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/training

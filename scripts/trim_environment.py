@@ -1,7 +1,8 @@
 """Remove from .venv what only C++ programs need: headers and static libraries of Python packages.
 
 Pinocchio's wheels bring all of Boost's headers, which are an eighth of the installation and which
-nothing here compiles against. Run it after each installation; ``--list`` only says what would go.
+nothing here compiles against; Triton's and CUDA's bring 0.3 GB of libraries. Run it after each
+installation; ``--list`` only says what would go.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import sysconfig
 from pathlib import Path
 
 _FOLDERS = ("cmeel.prefix/include", "openvino/include", "openvino/cmake")
-_STATIC = "cmeel.prefix/lib/**/*.a"
+_UNUSED = (
+    "cmeel.prefix/lib/**/*.a",
+    "triton/**/*.a",
+    "nvidia/**/*.a",
+    "nvidia/*/lib/libcusolverMg*",
+)
+"""Static libraries, and one for several GPUs that torch does not load."""
 
 
 def superfluous(packages: Path) -> list[Path]:
     """Folders and files below site-packages that no run needs."""
     folders = [packages / name for name in _FOLDERS if (packages / name).is_dir()]
-    return folders + sorted(packages.glob(_STATIC))
+    return folders + sorted(path for pattern in _UNUSED for path in packages.glob(pattern))
 
 
 def size_mb(path: Path) -> float:

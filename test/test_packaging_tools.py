@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from benchmarks import __main__ as bench
 from benchmarks.report import table, write_report
@@ -144,3 +145,33 @@ def test_benchmarks_are_found_and_wrong_names_answered_with_the_right_ones() -> 
     with pytest.raises(ConfigError, match="accuracy"):
         bench.chosen(["acuracy"])
     assert bench.chosen([]) == names
+
+
+def installed(folder: Path, name: str, version: str, *requires: str) -> None:
+    """What pip leaves of a package for others to read."""
+    about = folder / f"{name}-{version}.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    about.write_text("\n".join(["Metadata-Version: 2.1", *lines]) + "\n")
+
+
+def test_what_a_package_brings_along_is_asked_for_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    first_missing = script("install_one_by_one").first_missing
+    wanted = [Requirement("big_net==2.0"), Requirement("small==1.0")]
+    installed(tmp_path, "small", "1.0")
+    assert first_missing(wanted, [str(tmp_path)]) == wanted[0]
+    toolkit = "gpu-kit[maths]==13.2; sys_platform != 'nowhere'"
+    installed(tmp_path, "big_net", "2.0", toolkit, "plots; extra == 'plots'")
+    needs = [str(first_missing(wanted, [str(tmp_path)]))]
+    installed(tmp_path, "gpu_kit", "13.2", "maths==4.*; extra == 'maths'", "io; extra == 'io'")
+    needs.append(str(first_missing(wanted, [str(tmp_path)])))
+    installed(tmp_path, "maths", "3.9")
+    needs.append(str(first_missing(wanted, [str(tmp_path)])))
+    assert needs[0].startswith("gpu-kit[maths]==13.2")
+    assert [need.partition(";")[0] for need in needs[1:]] == ["maths==4.*"] * 2
+    (tmp_path / "maths-3.9.dist-info").rename(tmp_path / "other")
+    installed(tmp_path, "maths", "4.1")
+    assert first_missing(wanted, [str(tmp_path)]) is None
