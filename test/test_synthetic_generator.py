@@ -156,3 +156,20 @@ def test_wrong_settings_are_named(tmp_path):
         SyntheticConfig(box_scale=(2.0, 1.0))
     with pytest.raises(ModelFileError, match="background folder"):
         load_background_folder(tmp_path)
+
+
+def test_side_views_show_the_palm_from_its_edge():
+    generator = SyntheticGenerator(
+        SyntheticConfig(size=32, backgrounds=2, side_view_share=1.0, **ALONE)
+    )
+    tilts, nearer = [], []
+    for index in range(60):
+        points = generator.sample(index).keypoints_3d
+        normal = np.cross(points[5] - points[0], points[17] - points[0])
+        tilts.append(np.degrees(np.arccos(abs(normal[2]) / np.linalg.norm(normal))))
+        nearer.append(points[5, 2] < points[17, 2])
+    # Even over all directions, half of them would be below 60 degrees.
+    assert np.median(tilts) > 65
+    # The knuckles' triangle leans from the wrist's frame, differently in each hand.
+    assert np.min(tilts) > 40
+    assert 0.3 < np.mean(nearer) < 0.7

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rejshand_ros.geometry import Array, RigidTransform, rotation_from_vector
+from rejshand_ros.geometry import Array, RigidTransform
 from rejshand_ros.hand.keypoints import MIDDLE_MCP, Side
 from rejshand_ros.hand.kinematics import BONE_COUNT, HandParameters, pose_hand
 from rejshand_ros.hand.sampling import sample_poses
@@ -25,6 +25,7 @@ from rejshand_ros.synthetic.mesh import Mesh
 from rejshand_ros.synthetic.rasterizer import RenderResult, render
 from rejshand_ros.synthetic.sample import SyntheticConfig, SyntheticSample
 from rejshand_ros.synthetic.skin import skin_marks
+from rejshand_ros.synthetic.viewpoint import any_view, side_view
 
 _BLOCK = 64
 """Hands are posed so many at a time, which costs far less a hand."""
@@ -79,7 +80,9 @@ class SyntheticGenerator:
         block = self._posed(index // _BLOCK)
         number = index % _BLOCK
         mirror = _MIRROR if side is Side.LEFT else np.ones(3)
-        rotation = _view(rng)
+        # Without a share nothing is drawn, so that samples stay what they were.
+        beside = config.side_view_share > 0 and rng.random() < config.side_view_share
+        rotation = side_view(rng) if beside else any_view(rng)
         keypoints = (block.keypoints[number] @ rotation.T) * mirror
         vertices = (block.vertices[number] @ rotation.T) * mirror
         shift, extent = self._place(rng, keypoints)
@@ -114,7 +117,7 @@ class SyntheticGenerator:
         if rng.random() < 0.4:
             skin, material = skin_colour(rng), skin_material(rng)
             path = scene.forearm_path(0.0, 0.0, 0.25) + np.array([0, 0, 0.12])
-            pose = RigidTransform(_view(rng), middle + rng.normal(0, 0.04, 3))
+            pose = RigidTransform(any_view(rng), middle + rng.normal(0, 0.04, 3))
             meshes.append(scene.forearm(path, 1.0, skin, material, pose))
         result = self._render(rng, meshes, matrix, background, middle, 0.0)
         image = camera_effects(rng, result.rgb, self.config.effects)
@@ -203,7 +206,7 @@ class SyntheticGenerator:
             block = self._posed(index // _BLOCK)
             other = int(rng.integers(_BLOCK))
             side = Side.LEFT if rng.random() < 0.7 else Side.RIGHT
-            vertices = block.vertices[other] @ _view(rng).T
+            vertices = block.vertices[other] @ any_view(rng).T
             angle = rng.uniform(0, 2 * np.pi)
             away = extent_m * rng.uniform(0.95, 1.3)
             place = middle + away * np.array([np.cos(angle), np.sin(angle), rng.uniform(-0.1, 0.6)])
@@ -258,22 +261,6 @@ def _moved(mesh: Mesh, side: Side, shift: Array) -> Mesh:
     return Mesh(
         vertices + shift, faces, mesh.colours, RigidTransform(), mesh.texture, mesh.material
     )
-
-
-def _view(rng: np.random.Generator) -> Array:
-    """Rotation camera_from_wrist (3, 3): any direction of view, palm and back more often."""
-    spin = rotation_from_vector([0, 0, rng.uniform(0, 2 * np.pi)])
-    if rng.random() < 0.5:
-        # Even over all rotations, by a random unit quaternion's two angles and this spin.
-        tilt = np.arccos(rng.uniform(-1, 1))
-    else:
-        tilt = abs(rng.normal(0, 0.6))
-        tilt = np.pi - tilt if rng.random() < 0.5 else tilt
-    lean = rotation_from_vector([0, tilt, 0])
-    # With no tilt the palm (x of the wrist frame) faces the camera (-z).
-    facing = np.array([[0, 1.0, 0], [0, 0, -1.0], [-1.0, 0, 0]])
-    turn = rotation_from_vector([0, 0, rng.uniform(0, 2 * np.pi)])
-    return np.asarray(spin @ lean @ turn @ facing)
 
 
 def _contact_shadow(rng: np.random.Generator, alpha: NDArray[np.float32]) -> NDArray[np.float32]:

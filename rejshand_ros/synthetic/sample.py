@@ -36,6 +36,8 @@ class SyntheticConfig:
         photograph_share: Share of backgrounds taken from that folder.
         backgrounds: How many procedural backgrounds are kept and cut from.
         uniform_pose_share: Share of poses drawn evenly over the joint limits.
+        side_view_share: Share of hands seen from the thumb's or the little finger's side, besides
+            those that any direction of view brings.
     """
 
     seed: int = 0
@@ -55,13 +57,14 @@ class SyntheticConfig:
     photograph_share: float = 0.6
     backgrounds: int = 400
     uniform_pose_share: float = 0.35
+    side_view_share: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name in (
             "left_share", "negative_share", "held_share", "passing_share", "behind_share",
             "second_hand_share", "forearm_share", "shadow_share", "effects", "photograph_share",
-            "uniform_pose_share",
+            "uniform_pose_share", "side_view_share",
         ):  # fmt: skip
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:

@@ -116,10 +116,14 @@ def main() -> None:
         "--uniform-poses", type=float, default=SyntheticConfig.uniform_pose_share,
         help="share of poses drawn evenly over the joint limits",
     )  # fmt: skip
+    parser.add_argument(
+        "--side-views", type=float, default=0.0, help="share of hands seen from the side"
+    )
     given = parser.parse_args()
     config = SyntheticConfig(
         seed=given.seed, size=given.size, box_scale=WIDE_MARGIN, centre_jitter=0.05,
         background_folder=given.backgrounds, uniform_pose_share=given.uniform_poses,
+        side_view_share=given.side_views,
     )  # fmt: skip
     starts = range(0, given.count, given.shard)
     workers = min(given.workers, len(starts))
