@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy_films import follow, measure_two_view, measure_video
+from benchmarks.accuracy_labels import measure_labels
 from benchmarks.report import write_report
 from rejshand_ros.geometry import Array
 from rejshand_ros.inference.load import load_predictor
@@ -51,6 +52,7 @@ def main() -> None:
         measure_video(SHARED / "hand_video", answers, mean_hand, figures, details)
     if (SHARED / "two_view/truth.npz").is_file():
         measure_two_view(SHARED / "two_view", answers, mean_hand, figures, details)
+        measure_labels(SHARED / "two_view", details)
     write_report("accuracy", figures, details)
 
 
