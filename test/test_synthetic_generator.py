@@ -15,6 +15,7 @@ from rejshand_ros.synthetic.sample import SyntheticConfig
 from rejshand_ros.synthetic.shards import generate_shard, load_shard
 from rejshand_ros.synthetic.sheet import sample_sheet
 from rejshand_ros.tracking.crop import CropCamera
+from rejshand_ros.training.synthetic import load_synthetic
 
 ALONE = {
     "negative_share": 0.0, "held_share": 0.0, "passing_share": 0.0, "behind_share": 0.0,
@@ -173,3 +174,13 @@ def test_side_views_show_the_palm_from_its_edge():
     # The knuckles' triangle leans from the wrist's frame, differently in each hand.
     assert np.min(tilts) > 40
     assert 0.3 < np.mean(nearer) < 0.7
+
+
+def test_several_renderings_lie_in_one_folder(tmp_path):
+    generator = SyntheticGenerator(SyntheticConfig(size=32, backgrounds=2, **ALONE))
+    for folder in ("usual", "contorted"):
+        generate_shard(generator, 0, 3, tmp_path / folder / "shard_000000000.npz")
+    assert len(load_synthetic(tmp_path).crops) == 6
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelFileError, match="no shard"):
+        load_synthetic(tmp_path / "empty")

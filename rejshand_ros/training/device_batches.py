@@ -28,7 +28,7 @@ from rejshand_ros.training.crops import CropStore
 from rejshand_ros.training.device_cut import DeviceCut
 from rejshand_ros.training.device_pictures import DevicePictures
 from rejshand_ros.training.device_store import DeviceCrops, GrowingCrops
-from rejshand_ros.training.synthetic import crops_of_shard
+from rejshand_ros.training.synthetic import crops_of_shard, shard_paths
 
 _FILLERS = 64
 """Pictures without hands that one batch fills black surrounds with."""
@@ -73,7 +73,7 @@ class ShardWatch:
 
     def _read(self) -> None:
         while not self._stop.wait(0.2):
-            for path in sorted(set(self._folder.glob("*.npz")) - self._known):
+            for path in sorted(set(shard_paths(self._folder)) - self._known):
                 self._known.add(path)
                 item: CropStore | BaseException
                 try:
@@ -142,9 +142,7 @@ class DeviceBatchMaker:
         shares = np.array([s.share for s in used]) / sum(s.share for s in used)
         ends = np.rint(np.cumsum(shares) * batch).astype(int)
         self._counts = np.diff(ends, prepend=0).tolist()
-        self._watch = (
-            None if growing is None else ShardWatch(growing, sorted(growing.glob("*.npz")))
-        )
+        self._watch = None if growing is None else ShardWatch(growing, shard_paths(growing))
         self.corrupt = CorruptImages(sum(len(s.store) for s in used))
 
     def __len__(self) -> int:

@@ -16,13 +16,18 @@ from rejshand_ros.training.crops import CropStore
 _MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 
 
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a folder, those of several renderings in folders of their own among them."""
+    return sorted(folder.rglob("*.npz"))
+
+
 def load_synthetic(folder: Path) -> CropStore:
-    """All shards of a folder, every hand turned to a right one.
+    """All shards of a folder and the folders in it, every hand turned to a right one.
 
     Raises:
         ModelFileError: The folder holds no shard, or one is cut short.
     """
-    paths = sorted(folder.glob("*.npz"))
+    paths = shard_paths(folder)
     if not paths:
         raise ModelFileError(f"{folder} holds no shard (*.npz) of synthetic samples")
     return CropStore.join([crops_of_shard(load_shard(path), path.stem) for path in paths])
