@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,8 @@ if os.environ.get("CI"):
 
 
 @pytest.fixture
-def graph() -> Iterator[Graph]:
-    """A ROS graph of the test's own."""
+def graph(tmp_path: Path) -> Iterator[Graph]:
+    """A ROS graph of the test's own, ended before the folder that its nodes write into goes."""
     # Here, not above: most tests run where rclpy is missing.
     from ros_graph import ros_graph
 
