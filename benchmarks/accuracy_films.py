@@ -21,6 +21,8 @@ from rejshand_ros.tracking.tracked_hand import TrackState
 from rejshand_ros.training import evaluate
 from rejshand_ros.training.metrics import relative_error_2d
 
+FEWEST_KEYPOINTS = 6
+"""A hand of which fewer have a truth says too little after alignment."""
 Follow = Callable[[Path, Array | None], tuple[Array, Array]]
 """Follows the right hand of a video: `follow` but for the network and its device."""
 
@@ -84,11 +86,11 @@ def measure_video(
     constant = evaluate.constant_hand_errors_2d(uv[:count], box)
     figures["video_median_2d_constant_hand"] = float(np.median(constant))
     figures["video_pck_2d_0.1_constant_hand"] = float((constant <= 0.1).mean())
-    aligned = [_gap(a, b) for a, b in zip(deep[:count][found], xyz[:count][found], strict=True)]
+    aligned = [gap(a, b) for a, b in zip(deep[:count][found], xyz[:count][found], strict=True)]
     # The teacher's own 3D is 16 to 24 mm off: reported, not judged.
     figures["video_pa_mpjpe_mm"] = float(np.mean(aligned)) if aligned else None
     figures["video_pa_mpjpe_mm_constant_hand"] = float(
-        np.mean([_gap(mean_hand, points) for points in xyz[:count]])
+        np.mean([gap(mean_hand, points) for points in xyz[:count]])
     )
     details["video_median_2d_by_keypoint"] = np.median(error, axis=0).tolist()
 
@@ -120,12 +122,12 @@ def measure_two_view(
         for i, points in enumerate(truth[f"xyz_cam{camera}"]):
             known = valid[i] & np.isfinite(points).all(1)
             theirs = truth[f"mediapipe_xyz_cam{camera}"][i]
-            if known.sum() < 6 or not np.isfinite(theirs[known]).all():
+            if known.sum() < FEWEST_KEYPOINTS or not np.isfinite(theirs[known]).all():
                 continue
             for kind, rotate in (("turned", True), ("unrotated", False)):
-                ours[kind].append(_gap(answers[i], points, known, rotate=rotate))
-                teacher[kind].append(_gap(theirs, points, known, rotate=rotate))
-                constant[kind].append(_gap(mean_hand, points, known, rotate=rotate))
+                ours[kind].append(gap(answers[i], points, known, rotate=rotate))
+                teacher[kind].append(gap(theirs, points, known, rotate=rotate))
+                constant[kind].append(gap(mean_hand, points, known, rotate=rotate))
     for kind, key in (("turned", "two_view_ratio"), ("unrotated", "two_view_unrotated_ratio")):
         figures[key] = float(np.mean(ours[kind]) / np.mean(teacher[kind]))
         figures[f"{key}_constant_hand"] = float(np.mean(constant[kind]) / np.mean(teacher[kind]))
@@ -148,10 +150,17 @@ def _filled(points: Array) -> Array:
     return np.asarray(points[seen[np.maximum(last, 0)]])
 
 
-def _gap(
+def gap(
     points: Array, truth: Array, known: NDArray[np.bool_] | None = None, *, rotate: bool = True
 ) -> float:
-    """Mean distance after alignment, mm."""
+    """Mean distance of keypoints (21, 3) in metres after alignment, mm.
+
+    Args:
+        points: The answer.
+        truth: What it should be.
+        known: (21,) the keypoints that have a truth; all of them by default.
+        rotate: Whether aligning turns the answer too, besides shifting and scaling it.
+    """
     if known is not None:
         points, truth = points[known], truth[known]
     aligned = align_similarity(points, truth, rotate=rotate)

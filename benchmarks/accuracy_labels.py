@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from rejshand_ros.geometry import Array, PinholeCamera, align_similarity
+from benchmarks.accuracy_films import FEWEST_KEYPOINTS, gap
+from rejshand_ros.geometry import Array, PinholeCamera
 from rejshand_ros.hand.fit import fit_hands
 from rejshand_ros.tracking.crop import CropCamera
 from rejshand_ros.training.photographs import CROP_SCALE, CROP_SIZE
 
 _IMAGE_PX = (640, 480)
-_FEWEST_KEYPOINTS = 6
 
 
 def measure_labels(folder: Path, details: dict[str, Any]) -> None:
@@ -32,12 +32,12 @@ def measure_labels(folder: Path, details: dict[str, Any]) -> None:
     """
     with np.load(folder / "truth.npz") as data:
         truth = {name: np.asarray(data[name], float) for name in data.files}
-    fits: dict[str, list[Array]] = {"hinted": [], "unhinted": [], "teacher": []}
+    fits: dict[str, list[tuple[float, float]]] = {"hinted": [], "unhinted": [], "teacher": []}
     for camera in (0, 1):
         marks, points = truth[f"uv_cam{camera}"], truth[f"xyz_cam{camera}"]
         theirs = truth[f"mediapipe_xyz_cam{camera}"]
         known = (truth["valid"] > 0) & np.isfinite(points).all(2)
-        usable = (known.sum(1) >= _FEWEST_KEYPOINTS) & np.isfinite(marks).all((1, 2))
+        usable = (known.sum(1) >= FEWEST_KEYPOINTS) & np.isfinite(marks).all((1, 2))
         usable &= np.isfinite(theirs).all((1, 2))
         view = PinholeCamera(*_IMAGE_PX, truth[f"K{camera}"])
         rows = np.flatnonzero(usable)
@@ -49,12 +49,12 @@ def measure_labels(folder: Path, details: dict[str, Any]) -> None:
             "hinted": fit_hands(uv, matrix, hint=theirs[rows]).keypoints,
             "unhinted": fit_hands(uv, matrix).keypoints,
         }
-        for number, (crop, row) in enumerate(zip(crops, rows, strict=True)):
-            there = known[row]
-            for name, hands in answers.items():
-                answer = crop.points_to_camera(hands[number])
-                fits[name].append(_gaps(answer[there], points[row][there]))
-            fits["teacher"].append(_gaps(theirs[row][there], points[row][there]))
+        answers["teacher"] = theirs[rows]
+        for name, hands in answers.items():
+            for crop, row, hand in zip(crops, rows, hands, strict=True):
+                answer = hand if name == "teacher" else crop.points_to_camera(hand)
+                pair = answer, points[row], known[row]
+                fits[name].append((gap(*pair), gap(*pair, rotate=False)))
     teacher = np.mean(fits.pop("teacher"), axis=0)
     ratios = {name: np.mean(gaps, axis=0) / teacher for name, gaps in fits.items()}
     details["two_view_labels"] = {
@@ -68,9 +68,3 @@ def _crop(view: PinholeCamera, marks: Array) -> CropCamera:
     low, high = marks.min(0), marks.max(0)
     side = CROP_SCALE * float((high - low).max())
     return CropCamera.around(view, (low + high) / 2, side, size=CROP_SIZE)
-
-
-def _gaps(points: Array, truth: Array) -> Array:
-    """(2,) mean distance in metres after alignment with and without a turn."""
-    aligned = [align_similarity(points, truth, rotate=rotate) for rotate in (True, False)]
-    return np.array([np.linalg.norm(one - truth, axis=1).mean() for one in aligned])

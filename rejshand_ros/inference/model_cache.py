@@ -7,6 +7,7 @@ the folders that were not used for longest go when all of them take too much.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -51,8 +52,9 @@ def folder_for(model: Path, cache: Path) -> Path | None:
 def keep_within(cache: Path, limit_bytes: int = LIMIT_BYTES) -> None:
     """Remove what was not used for longest, until the rest takes no more than the limit.
 
-    What was used last stays, however large. Another process may do the same at the same time, or
-    read what is removed: it has its file open, or compiles once more.
+    What was used last stays, however large, and so does what cannot be removed. Another process
+    may do the same at the same time, or read what is removed: it has its file open, or compiles
+    once more.
 
     Args:
         cache: The folder of all compiled models; what else lies there is left alone.
@@ -62,14 +64,13 @@ def keep_within(cache: Path, limit_bytes: int = LIMIT_BYTES) -> None:
     ours = [*cache.glob(f"*{_ENDING}"), *cache.glob("*.blob")]
     total = 0
     for number, entry in enumerate(sorted(ours, key=_last_use, reverse=True)):
-        files = [*entry.glob("*")] if entry.is_dir() else [entry]
-        total += sum(map(_size, files))
-        if not number or total <= limit_bytes:
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+        total += _size(entry)
+        if number and total > limit_bytes:
+            with contextlib.suppress(OSError):
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
 
 
 def _last_use(entry: Path) -> int:
@@ -80,9 +81,10 @@ def _last_use(entry: Path) -> int:
         return 0
 
 
-def _size(file: Path) -> int:
-    """Bytes of a file; 0 if it has just been removed."""
+def _size(entry: Path) -> int:
+    """Bytes of a file, or of the files in a folder; 0 if it has just been removed."""
     try:
-        return file.stat().st_size
+        files = entry.iterdir() if entry.is_dir() else [entry]
+        return sum(file.stat().st_size for file in files)
     except FileNotFoundError:
         return 0
